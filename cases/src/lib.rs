@@ -1,0 +1,1 @@
+//! Alerts and the case flow; drives the rules and commits their effects.

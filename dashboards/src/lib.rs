@@ -1,0 +1,1 @@
+//! HTTP API, live push and the page.

@@ -1,0 +1,1 @@
+//! SQL pool, dialect, migrations and the both-engines test harness.

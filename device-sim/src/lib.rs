@@ -1,0 +1,1 @@
+//! Simulated fleets with ground truth, over the real wires.

@@ -1,0 +1,1 @@
+//! Device edge: listeners, sessions, MQTT front and fan-out, Modbus pollers.

@@ -1,0 +1,1 @@
+//! Journal, settle, chunk store, loss ledger, projections, live hub.

@@ -1,0 +1,1 @@
+//! Registers (台账), import, audit, people and credentials.

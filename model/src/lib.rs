@@ -1,0 +1,33 @@
+//! Domain vocabulary of Lantian. No I/O, no runtime, no wall clock (only the [`time::Clock`] trait and its system form).
+//!
+//! | noun | 中文 | module |
+//! |---|---|---|
+//! | Device, Profile | 设备、设备型号配置 | [`register`] |
+//! | Subject (restaurant, site, gate, truck, disposal site) | 监管对象 | [`register`] |
+//! | Installation: which device measures which subject, and when | 安装关系 | [`register`] |
+//! | Permit, Limit, Grid, Office, Calendar | 准运证、限值、网格、机构、日历 | [`register`] |
+//! | Envelope: raw bytes with provenance; Position: a place in the journal | 原始报文、日志位置 | [`envelope`] |
+//! | Record: what one device said about one moment | 记录 | [`record`] |
+//! | Quantity, Unit | 监测量、单位 | [`quantity`], [`unit`] |
+//! | Verdict: stored, revised, duplicate, quarantined | 入库结论 | [`verdict`] |
+//! | Facts: the registers as of a position | 台账快照 | [`facts`] |
+//! | Episode: a stretch of time in which a rule was broken | 违规时段 | [`episode`] |
+//! | Case and its moves | 案件 | [`case`] |
+//! | Tick, Outage, Batch: what settle hands on | 处理流 | [`stream`] |
+//! | Seams: the traits the crates meet at | 接缝 | [`seams`] |
+
+pub mod case;
+pub mod envelope;
+pub mod episode;
+pub mod facts;
+pub mod geo;
+pub mod id;
+pub mod principal;
+pub mod quantity;
+pub mod record;
+pub mod register;
+pub mod seams;
+pub mod stream;
+pub mod time;
+pub mod unit;
+pub mod verdict;

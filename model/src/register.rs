@@ -1,0 +1,426 @@
+//! The registers (台账) as far as they can change a verdict. Each object is a plain row with serde form; the ledger
+//! writes [`Revision`]s of them to the journal, and [`crate::facts::Facts`] is the fold of those revisions. Secrets and
+//! people are not here: they change no verdict and never enter the journal.
+
+use crate::envelope::ProtocolKind;
+use crate::geo::Wgs84;
+use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
+use crate::principal::Strictness;
+use crate::record::Statistic;
+use crate::time::{EventTime, IngestTime};
+use crate::unit::Unit;
+use serde::{Deserialize, Serialize};
+
+/// An office (机构): bureau, squadron (中队), sub-district office (办事处).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Office {
+    pub id: OfficeId,
+    pub code: String,
+    pub name: String,
+    #[serde(default)]
+    pub parent: Option<OfficeId>,
+}
+
+/// A grid cell (单元网格) with the office in charge of each kind of matter in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    pub id: GridId,
+    /// 15 digits in GB/T 47678.3; free text is accepted.
+    pub code: String,
+    pub name: String,
+    pub office: OfficeId,
+    /// Outer ring, first point not repeated; empty when unknown.
+    #[serde(default)]
+    pub outline: Vec<Wgs84>,
+}
+
+/// A supervised subject (监管对象).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    pub id: SubjectId,
+    pub code: String,
+    pub name: String,
+    #[serde(default)]
+    pub grid: Option<GridId>,
+    /// Where it stands; a truck has none.
+    #[serde(default)]
+    pub place: Option<Wgs84>,
+    pub details: SubjectDetails,
+    /// False when it was retired.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum SubjectDetails {
+    Restaurant {
+        /// Size class of GB 18483-2001 table 1: `small`, `medium`, `large`.
+        #[serde(default)]
+        size_class: Option<String>,
+        /// Working stoves n of the conversion.
+        #[serde(default)]
+        stoves: Option<f64>,
+        #[serde(default)]
+        address: String,
+        #[serde(default)]
+        licence: String,
+        #[serde(default)]
+        contact: String,
+        #[serde(default)]
+        phone: String,
+    },
+    Site {
+        /// `earthwork`, `foundation`, `structure`, `finishing`.
+        #[serde(default)]
+        stage: Option<String>,
+        #[serde(default)]
+        address: String,
+        #[serde(default)]
+        builder: String,
+        #[serde(default)]
+        outline: Vec<Wgs84>,
+    },
+    /// A gate of a site.
+    Gate { site: SubjectId },
+    DisposalSite {
+        #[serde(default)]
+        outline: Vec<Wgs84>,
+        #[serde(default)]
+        capacity_m3: Option<f64>,
+    },
+    Truck {
+        plate: String,
+        #[serde(default)]
+        plate_colour: String,
+        #[serde(default)]
+        company: String,
+        /// Approved load, tonnes.
+        #[serde(default)]
+        load_t: Option<f64>,
+    },
+}
+
+impl SubjectDetails {
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Restaurant { .. } => "restaurant",
+            Self::Site { .. } => "site",
+            Self::Gate { .. } => "gate",
+            Self::DisposalSite { .. } => "disposal_site",
+            Self::Truck { .. } => "truck",
+        }
+    }
+}
+
+/// A window of the week in local (Beijing) time. `from > to` crosses midnight and belongs to the day it starts on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeekWindow {
+    /// 1 = Monday … 7 = Sunday; empty = every day.
+    #[serde(default)]
+    pub weekdays: Vec<u8>,
+    /// Minutes after midnight, 0–1439.
+    pub from_minute: u16,
+    /// Minutes after midnight, 1–1440.
+    pub to_minute: u16,
+}
+
+/// A haul permit: which truck may drive which corridor when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permit {
+    pub id: PermitId,
+    pub code: String,
+    pub trucks: Vec<SubjectId>,
+    #[serde(default)]
+    pub site: Option<SubjectId>,
+    #[serde(default)]
+    pub disposal_site: Option<SubjectId>,
+    /// The permitted route as a polyline.
+    pub corridor: Vec<Wgs84>,
+    /// Half the corridor's width: the farthest a truck may be from the line.
+    pub corridor_half_width_m: f64,
+    /// Empty = at all hours.
+    #[serde(default)]
+    pub windows: Vec<WeekWindow>,
+    pub valid_from: EventTime,
+    #[serde(default)]
+    pub valid_to: Option<EventTime>,
+    #[serde(default)]
+    pub suspended: bool,
+}
+
+/// A limit row. Limits differ by province, year and class; they are rows, never constants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    pub id: LimitId,
+    /// A quantity's code, see [`crate::quantity`].
+    pub quantity: String,
+    pub value: f64,
+    pub unit: Unit,
+    /// Administrative region code or name the row is for; empty = any.
+    #[serde(default)]
+    pub region: String,
+    /// Number of the standard: `GB 18483-2001`.
+    pub standard: String,
+    /// Size class or construction stage; empty = any.
+    #[serde(default)]
+    pub class: String,
+    /// Subject kind (`restaurant`, `site`); empty = any.
+    #[serde(default)]
+    pub subject_kind: String,
+    pub valid_from: EventTime,
+    #[serde(default)]
+    pub valid_to: Option<EventTime>,
+    /// Where the number was read: page or document. Without it the page says "configured value, unverified".
+    #[serde(default)]
+    pub source: String,
+    /// A person compared the number with the source.
+    #[serde(default)]
+    pub verified: bool,
+    #[serde(default)]
+    pub retired: bool,
+}
+
+/// How a device model speaks: what its codes mean, in which units, how forgiving to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceProfile {
+    /// Unique name of the model's profile: `fume-hj212-generic`.
+    pub code: String,
+    pub name: String,
+    pub protocol: ProtocolKind,
+    #[serde(default)]
+    pub strictness: Strictness,
+    /// Minutes the device's clock is ahead of UTC.
+    #[serde(default = "beijing")]
+    pub offset_minutes: i32,
+    /// Seconds between two records the device is expected to send; drives gaps and silence.
+    #[serde(default = "minute")]
+    pub expected_interval_s: u32,
+    #[serde(default)]
+    pub factors: Vec<Factor>,
+    /// For Modbus devices: the register map.
+    #[serde(default)]
+    pub registers: Vec<Register>,
+    /// Positions are in GCJ-02 and are converted once, in settle.
+    #[serde(default)]
+    pub gcj02: bool,
+}
+
+const fn beijing() -> i32 {
+    crate::time::BEIJING_OFFSET_MINUTES
+}
+const fn minute() -> u32 {
+    60
+}
+const fn one() -> f64 {
+    1.0
+}
+
+/// One code of a device: HJ 212 factor, JSON key or register name → quantity, with its unit on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Factor {
+    /// As the device writes it, compared without case.
+    pub code: String,
+    /// A quantity's code.
+    pub quantity: String,
+    /// The unit on the wire.
+    pub unit: Unit,
+    /// canonical = (wire × scale + offset) converted from `unit`.
+    #[serde(default = "one")]
+    pub scale: f64,
+    #[serde(default)]
+    pub offset: f64,
+    /// For codes whose name does not say the statistic.
+    #[serde(default)]
+    pub statistic: Option<Statistic>,
+    /// Narrower than the quantity's own range, in the canonical unit.
+    #[serde(default)]
+    pub min: Option<f64>,
+    #[serde(default)]
+    pub max: Option<f64>,
+}
+
+/// One value in a Modbus register map. The decoded number goes through the profile's factor of the same code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// A factor's code.
+    pub code: String,
+    /// 1 coils, 2 discrete inputs, 3 holding registers, 4 input registers.
+    pub function: u8,
+    /// 0-based address as on the wire.
+    pub address: u16,
+    pub kind: RegisterKind,
+    /// Order of the bytes of a multi-register value.
+    #[serde(default)]
+    pub order: WordOrder,
+    /// For `kind = "bit"`: which bit of the register, 0 = least.
+    #[serde(default)]
+    pub bit: Option<u8>,
+    /// Raw register value that means "no reading".
+    #[serde(default)]
+    pub sentinel: Option<i64>,
+    /// Do not read this register in one block with its neighbours.
+    #[serde(default)]
+    pub alone: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisterKind {
+    Bit,
+    U16,
+    I16,
+    U32,
+    I32,
+    F32,
+    U64,
+    I64,
+    F64,
+}
+
+/// Byte order of a value over several registers, in the usual letters; `abcd` is big-endian throughout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WordOrder {
+    #[default]
+    Abcd,
+    Cdab,
+    Badc,
+    Dcba,
+}
+
+/// Whom a Modbus poller dials, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModbusPoll {
+    /// `host:port` of a Modbus TCP server.
+    pub address: String,
+    pub unit: u8,
+    #[serde(default = "poll_ms")]
+    pub interval_ms: u32,
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u32,
+    /// Pause between two requests on one connection.
+    #[serde(default)]
+    pub pause_ms: u32,
+    /// Registers between two wanted ones that may be read along in one block.
+    #[serde(default = "max_gap")]
+    pub max_gap: u16,
+    /// Filled from the profile by the directory.
+    #[serde(default)]
+    pub registers: Vec<Register>,
+}
+
+const fn poll_ms() -> u32 {
+    10_000
+}
+const fn timeout_ms() -> u32 {
+    1_000
+}
+const fn max_gap() -> u16 {
+    8
+}
+
+/// A device in the register, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    pub id: DeviceId,
+    /// `[a-z0-9][a-z0-9-]{0,47}`, unique; the device's name in topics.
+    pub code: String,
+    #[serde(default)]
+    pub name: String,
+    pub protocol: ProtocolKind,
+    /// MN, phone digits, or MQTT user name; unique per protocol.
+    pub identity: String,
+    /// Code of its profile.
+    pub profile: String,
+    #[serde(default)]
+    pub vendor: String,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    #[serde(default)]
+    pub poll: Option<ModbusPoll>,
+}
+
+/// Device ≠ measuring point ≠ subject: which device measures which subject, from when to when (event time).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installation {
+    pub id: InstallationId,
+    pub device: DeviceId,
+    pub subject: SubjectId,
+    /// Name of the measuring point: `outlet`, `gate-1`.
+    #[serde(default)]
+    pub point: String,
+    pub valid_from: EventTime,
+    #[serde(default)]
+    pub valid_to: Option<EventTime>,
+}
+
+/// Working time of a bureau, for deadlines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calendar {
+    pub code: String,
+    /// Working windows of a working day.
+    pub hours: Vec<WeekWindow>,
+    /// `YYYY-MM-DD` that are no working days although their weekday is.
+    #[serde(default)]
+    pub holidays: Vec<String>,
+    /// `YYYY-MM-DD` that are working days although they fall on a weekend (调休).
+    #[serde(default)]
+    pub workdays: Vec<String>,
+}
+
+/// A version of a rule that went live (or was switched off).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleVersion {
+    pub code: String,
+    /// Counts up from 1 for each code; a rollback is a new version with old text.
+    pub version: u32,
+    /// The rule file as written, TOML.
+    pub text: String,
+    pub active: bool,
+}
+
+/// One edit of one object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "object", content = "row")]
+pub enum Object {
+    Office(Office),
+    Grid(Grid),
+    Subject(Subject),
+    Permit(Permit),
+    Limit(Limit),
+    Profile(DeviceProfile),
+    Device(Device),
+    Installation(Installation),
+    Calendar(Calendar),
+    Rule(RuleVersion),
+}
+
+/// An edit with its author and number. `number` grows by one with every edit of any register; a consumer that has applied
+/// number n ignores every revision ≤ n, so a revision that stands twice in the journal does no harm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    pub number: u64,
+    pub at: IngestTime,
+    pub author: String,
+    #[serde(flatten)]
+    pub object: Object,
+}

@@ -1,0 +1,2 @@
+//! The binary lantian.
+fn main() {}
