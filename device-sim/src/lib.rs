@@ -1,1 +1,16 @@
-//! Simulated fleets with ground truth, over the real wires.
+//! Simulated fleets with ground truth, over the real wires. Shares no code with `rules/`: what is true is planned here
+//! ([`plan`]), before any signal exists, by arithmetic of its own.
+//!
+//! [`district`] lays out a made-up district, [`plan`] decides who offends when and who only looks like it, [`signal`]
+//! turns the plan into readings, [`fleet`] sends them over [`transport`], [`fault`] delays, repeats and shuffles them.
+
+pub mod district;
+pub mod fault;
+pub mod fleet;
+pub mod load;
+pub mod noise;
+pub mod plan;
+pub mod registers;
+pub mod signal;
+pub mod transport;
+pub mod truth;

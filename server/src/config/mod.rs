@@ -1,0 +1,234 @@
+//! The configuration: one TOML file, read and validated as a whole before any port opens. Defaults are safe and local.
+//! What a district edits (profiles, rules, limits, registers) is not here: it is versioned data, see `lantian apply`.
+//!
+//! `config/example.toml` shows every key with its default; a test compares the two.
+
+mod reader;
+
+pub(crate) use reader::{Environment, Problem};
+use reader::Section;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    /// `None`: SQLite in the data folder.
+    pub(crate) database_url: Option<String>,
+    pub(crate) journal: Journal,
+    pub(crate) gateway: Gateway,
+    pub(crate) web: Web,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) influx: Option<Influx>,
+    pub(crate) log: Log,
+    pub(crate) stop_deadline: Duration,
+    /// The district's administrative region, which limit rows are matched with.
+    pub(crate) region: String,
+    pub(crate) calendar: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Journal {
+    pub(crate) segment_mib: u64,
+    pub(crate) queue_mib: u64,
+    pub(crate) archive_days: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gateway {
+    pub(crate) in_flight_mib: u64,
+    pub(crate) mqtt: Option<SocketAddr>,
+    pub(crate) mqtt_connections_max: u64,
+    pub(crate) mqtt_packet_kib_max: u64,
+    pub(crate) hj212: Option<SocketAddr>,
+    pub(crate) hj212_connections_max: u64,
+    pub(crate) jt808: Option<SocketAddr>,
+    pub(crate) jt808_connections_max: u64,
+    pub(crate) modbus: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Web {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) dir: Option<PathBuf>,
+    /// The page is reached over TLS: cookies are marked `Secure`.
+    pub(crate) https: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Influx {
+    pub(crate) url: String,
+    pub(crate) api: InfluxApi,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InfluxApi {
+    V1 { database: String, user: Option<String>, password: Option<String> },
+    V2 { org: String, bucket: String, token: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) filter: String,
+    pub(crate) json: bool,
+}
+
+impl Config {
+    /// Reads a configuration file's text.
+    ///
+    /// # Errors
+    /// Every problem, with its key.
+    pub(crate) fn parse(text: &str, environment: &Environment) -> Result<Self, Vec<Problem>> {
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| vec![Problem { key: "(file)".into(), message: error.to_string() }])?;
+        let mut problems = Vec::new();
+        let mut root = Section::new("", table, &mut problems);
+        let config = read(&mut root, environment);
+        root.close();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+}
+
+fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
+    let (data_dir, database_url) = root.section("data", |s| {
+        let dir = s.path("dir", "data");
+        (dir, s.secret("database_url", "database_url_file", environment))
+    });
+    Config {
+        data_dir,
+        database_url,
+        journal: root.section("journal", |s| Journal {
+            segment_mib: s.number("segment_mib", 64, 1..=4096),
+            queue_mib: s.number("queue_mib", 32, 1..=4096),
+            archive_days: s.number("archive_days", 1826, 1..=36_500),
+        }),
+        gateway: Gateway {
+            in_flight_mib: root.section("gateway", |s| s.number("in_flight_mib", 32, 1..=4096)),
+            ..gateway(root)
+        },
+        web: root.section("web", |s| Web {
+            listen: s.listen("listen", "127.0.0.1:8080"),
+            dir: s.text("dir").map(PathBuf::from),
+            https: s.flag("https", false),
+        }),
+        metrics_listen: root.section("metrics", |s| s.listen("listen", "127.0.0.1:9600")),
+        influx: root.section("influx", |s| influx(s, environment)),
+        log: root.section("log", |s| Log {
+            filter: s.text("filter").unwrap_or_else(|| "info".into()),
+            json: s.one_of("format", "text", &["text", "json"]) == "json",
+        }),
+        stop_deadline: root.section("stop", |s| Duration::from_secs(s.number("deadline_s", 20, 1..=600))),
+        region: root.section("district", |s| s.text("region").unwrap_or_default()),
+        calendar: "default".into(),
+    }
+}
+
+fn gateway(root: &mut Section<'_>) -> Gateway {
+    let (mqtt, mqtt_connections_max, mqtt_packet_kib_max) = root.section("mqtt", |s| {
+        (
+            s.listen("listen", "127.0.0.1:1883"),
+            s.number("connections_max", 20_000, 1..=1_000_000),
+            s.number("packet_kib_max", 256, 1..=65_536),
+        )
+    });
+    let (hj212, hj212_connections_max) =
+        root.section("hj212", |s| (s.listen("listen", "127.0.0.1:9212"), s.number("connections_max", 10_000, 1..=1_000_000)));
+    let (jt808, jt808_connections_max) =
+        root.section("jt808", |s| (s.listen("listen", "127.0.0.1:9808"), s.number("connections_max", 10_000, 1..=1_000_000)));
+    Gateway {
+        in_flight_mib: 0,
+        mqtt,
+        mqtt_connections_max,
+        mqtt_packet_kib_max,
+        hj212,
+        hj212_connections_max,
+        jt808,
+        jt808_connections_max,
+        modbus: root.section("modbus", |s| s.flag("poll", true)),
+    }
+}
+
+fn influx(s: &mut Section<'_>, environment: &Environment) -> Option<Influx> {
+    let url = s.text("url");
+    let api = s.one_of("api", "v2", &["v1", "v2"]);
+    let (database, user) = (s.text("database"), s.text("user"));
+    let password = s.secret("password", "password_file", environment);
+    let (org, bucket) = (s.text("org"), s.text("bucket"));
+    let token = s.secret("token", "token_file", environment);
+    let url = url?;
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        s.require("url", false, "it must start with http:// or https://");
+    }
+    let api = if api == "v1" {
+        s.require("database", database.is_some(), "the 1.x API writes into a database");
+        InfluxApi::V1 { database: database.unwrap_or_default(), user, password }
+    } else {
+        s.require("org", org.is_some(), "the v2 API writes for an organisation");
+        s.require("bucket", bucket.is_some(), "the v2 API writes into a bucket");
+        s.require("token_file", token.is_some(), "the v2 API needs a token");
+        InfluxApi::V2 { org: org.unwrap_or_default(), bucket: bucket.unwrap_or_default(), token: token.unwrap_or_default() }
+    };
+    Some(Influx { url, api })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing() -> Environment {
+        Environment(Box::new(|_| None))
+    }
+
+    const EXAMPLE: &str = include_str!("../../../config/example.toml");
+
+    #[test]
+    fn the_example_is_the_defaults() {
+        let example = Config::parse(EXAMPLE, &nothing()).unwrap();
+        let empty = Config::parse("", &nothing()).unwrap();
+        assert_eq!(example, empty);
+    }
+
+    #[test]
+    fn the_examples_commented_keys_are_known_too() {
+        let text: String = EXAMPLE
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .filter(|line| !line.contains("_file"))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let secrets = Environment(Box::new(|name| (name == "LANTIAN_INFLUX_TOKEN").then(|| "secret".to_owned())));
+        let config = Config::parse(&text, &secrets).unwrap();
+        assert!(matches!(config.influx, Some(Influx { api: InfluxApi::V2 { .. }, .. })));
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_key() {
+        let text = r#"
+            colour = "blue"
+            [mqtt]
+            listen = "nowhere"
+            conections_max = 5
+            [journal]
+            segment_mib = 0
+            queue_mib = "big"
+            [influx]
+            url = "ftp://x"
+            token = "in the open"
+        "#;
+        let problems = Config::parse(text, &nothing()).unwrap_err();
+        let keys: Vec<&str> = problems.iter().map(|p| p.key.as_str()).collect();
+        for key in ["colour", "mqtt.listen", "mqtt.conections_max", "journal.segment_mib", "journal.queue_mib", "influx.url", "influx.token", "influx.org"] {
+            assert!(keys.contains(&key), "{key} is missing from {problems:?}");
+        }
+        assert!(problems.iter().any(|p| p.message.contains("did you mean connections_max?")), "{problems:?}");
+    }
+
+    #[test]
+    fn defaults_are_local() {
+        let config = Config::parse("", &nothing()).unwrap();
+        for address in [config.gateway.mqtt, config.gateway.hj212, config.gateway.jt808, config.web.listen, config.metrics_listen] {
+            assert!(address.unwrap().ip().is_loopback());
+        }
+    }
+}

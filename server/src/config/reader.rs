@@ -1,0 +1,201 @@
+//! Reads typed values out of a TOML table and collects every problem with its key, instead of stopping at the first.
+//! Each key is taken once; what is left at the end is unknown and gets a problem of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// One thing wrong with a configuration: `mqtt.listen: "x" is no address; write "127.0.0.1:1883"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) key: String,
+    pub(crate) message: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+/// A table that is being read.
+#[derive(Debug)]
+pub(crate) struct Section<'a> {
+    path: String,
+    table: Table,
+    known: Vec<&'static str>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Section<'a> {
+    pub(crate) fn new(path: &str, table: Table, problems: &'a mut Vec<Problem>) -> Self {
+        Self { path: path.to_owned(), table, known: Vec::new(), problems }
+    }
+
+    fn key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    fn problem(&mut self, key: &str, message: String) {
+        let key = self.key(key);
+        self.problems.push(Problem { key, message });
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.table.remove(key)
+    }
+
+    /// A table below this one; an absent one reads as empty. Reads it with `f` and closes it.
+    pub(crate) fn section<T>(&mut self, key: &'static str, f: impl FnOnce(&mut Section<'_>) -> T) -> T {
+        let table = match self.take(key) {
+            None => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                self.problem(key, format!("must be a table [{}], found {}", self.key(key), other.type_str()));
+                Table::new()
+            }
+        };
+        let path = self.key(key);
+        let mut inner = Section::new(&path, table, self.problems);
+        let value = f(&mut inner);
+        inner.close();
+        value
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str) -> Option<String> {
+        match self.take(key)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.problem(key, format!("must be text in quotes, found {}", other.type_str()));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn path(&mut self, key: &'static str, default: &str) -> PathBuf {
+        self.text(key).map_or_else(|| PathBuf::from(default), PathBuf::from)
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        match self.take(key) {
+            None => default,
+            Some(Value::Boolean(value)) => value,
+            Some(other) => {
+                self.problem(key, format!("must be true or false, found {}", other.type_str()));
+                default
+            }
+        }
+    }
+
+    /// A whole number within `range`.
+    pub(crate) fn number(&mut self, key: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> u64 {
+        let found = match self.take(key) {
+            None => return default,
+            Some(Value::Integer(value)) => value,
+            Some(other) => {
+                self.problem(key, format!("must be a whole number, found {}", other.type_str()));
+                return default;
+            }
+        };
+        match u64::try_from(found).ok().filter(|value| range.contains(value)) {
+            Some(value) => value,
+            None => {
+                self.problem(key, format!("must be from {} to {}, found {found}", range.start(), range.end()));
+                default
+            }
+        }
+    }
+
+    /// An address to listen at; `"off"` switches the listener off.
+    pub(crate) fn listen(&mut self, key: &'static str, default: &str) -> Option<SocketAddr> {
+        let text = self.text(key).unwrap_or_else(|| default.to_owned());
+        if text == "off" {
+            return None;
+        }
+        match text.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                self.problem(key, format!("{text:?} is no address; write \"{default}\" or \"off\""));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn one_of(&mut self, key: &'static str, default: &'static str, choices: &[&'static str]) -> &'static str {
+        let Some(text) = self.text(key) else { return default };
+        match choices.iter().find(|choice| **choice == text) {
+            Some(choice) => choice,
+            None => {
+                self.problem(key, format!("{text:?} is not one of {}", choices.join(", ")));
+                default
+            }
+        }
+    }
+
+    /// A secret: `key` names an environment variable's name is not needed; `<key>_file` names the file that holds it.
+    pub(crate) fn secret(&mut self, key: &'static str, file_key: &'static str, environment: &Environment) -> Option<String> {
+        if self.take(key).is_some() {
+            self.problem(key, format!("secrets do not stand in this file; write {file_key} = \"path\""));
+        }
+        let variable = format!("LANTIAN_{}", self.key(key).replace('.', "_").to_uppercase());
+        if let Some(path) = self.text(file_key) {
+            return match std::fs::read_to_string(&path) {
+                Ok(text) => Some(text.trim_end().to_owned()),
+                Err(error) => {
+                    self.problem(file_key, format!("cannot read {path:?}: {error}"));
+                    None
+                }
+            };
+        }
+        (environment.0)(&variable)
+    }
+
+    pub(crate) fn require(&mut self, key: &str, present: bool, why: &str) {
+        if !present {
+            self.problem(key, format!("is missing: {why}"));
+        }
+    }
+
+    /// Reports the keys nobody asked for.
+    pub(crate) fn close(mut self) {
+        let leftover: Vec<String> = self.table.keys().cloned().collect();
+        for key in leftover {
+            let near = self.known.iter().min_by_key(|known| distance(known, &key)).filter(|known| distance(known, &key) <= 3);
+            let hint = near.map_or_else(
+                || format!("known here: {}", self.known.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
+            self.problem(&key, format!("unknown key; {hint}"));
+        }
+    }
+}
+
+/// Where secrets may come from besides files; a function, so that tests do not touch the process's environment.
+pub(crate) struct Environment(pub(crate) Box<dyn Fn(&str) -> Option<String>>);
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+/// Edit distance of two short words.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut previous = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.chars().enumerate() {
+            let (Some(&above), Some(&left)) = (row.get(j + 1), row.get(j)) else { continue };
+            let value = (above + 1).min(left + 1).min(previous + usize::from(x != y));
+            previous = above;
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = value;
+            }
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
