@@ -1,0 +1,26 @@
+//! What every listener, session and poller is given: the seams, the clock, and what they share. Cheap to clone.
+
+use crate::budget::Budget;
+use crate::online::Online;
+use model::seams::{DeviceDirectory, Doorstep, Inlet, WireLog};
+use model::time::Clock;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub struct Edge {
+    pub inlet: Arc<dyn Inlet>,
+    pub directory: Arc<dyn DeviceDirectory>,
+    pub doorstep: Arc<dyn Doorstep>,
+    pub wire: Arc<dyn WireLog>,
+    pub clock: Arc<dyn Clock>,
+    /// Bytes handed to the inlet and not yet durable, of all connections together.
+    pub budget: Arc<Budget>,
+    /// Who is connected, by device, and the connection numbers.
+    pub online: Arc<Online>,
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge").field("budget", &self.budget).field("online", &self.online).finish_non_exhaustive()
+    }
+}

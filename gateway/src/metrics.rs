@@ -1,0 +1,40 @@
+//! Names of this crate's metrics. Labels come from small closed sets: `protocol`, `reason`, `kind`; never a device id.
+
+// Shared
+pub const DEVICES_ONLINE: &str = "gateway_devices_online";
+pub const TAKEOVERS_TOTAL: &str = "gateway_takeovers_total";
+/// A connection had to wait for the byte budget.
+pub const BUDGET_FULL_TOTAL: &str = "gateway_budget_full_total";
+
+// TCP listeners (HJ 212, JT/T 808)
+pub const CONNECTIONS: &str = "gateway_connections";
+pub const CONNECTIONS_TOTAL: &str = "gateway_connections_total";
+/// The listener was full and waited before it accepted.
+pub const CONNECTIONS_FULL_TOTAL: &str = "gateway_connections_full_total";
+pub const ACCEPT_ERRORS_TOTAL: &str = "gateway_accept_errors_total";
+/// Ends of connections by `reason`.
+pub const CLOSED_TOTAL: &str = "gateway_closed_total";
+pub const SESSION_PANICS_TOTAL: &str = "gateway_session_panics_total";
+pub const RECEIVED_BYTES_TOTAL: &str = "gateway_received_bytes_total";
+pub const GARBAGE_BYTES_TOTAL: &str = "gateway_garbage_bytes_total";
+pub const FRAMES_TOTAL: &str = "gateway_frames_total";
+/// Frames that were not taken, by `reason`.
+pub const REFUSED_TOTAL: &str = "gateway_frames_refused_total";
+pub const UNKNOWN_TOTAL: &str = "gateway_unknown_identities_total";
+/// Frames taken in spite of a wrong check or length.
+pub const REMARKED_TOTAL: &str = "gateway_frames_remarked_total";
+pub const ANSWERS_TOTAL: &str = "gateway_answers_total";
+/// The window of unacknowledged frames was full, reading stopped.
+pub const WINDOW_FULL_TOTAL: &str = "gateway_window_full_total";
+/// Batches the journal did not take, by `reason`.
+pub const APPEND_FAILED_TOTAL: &str = "gateway_append_failed_total";
+pub const APPEND_STALLED_TOTAL: &str = "gateway_append_stalled_total";
+pub const APPEND_SECONDS: &str = "gateway_append_seconds";
+
+// Modbus pollers
+pub const MODBUS_TARGETS: &str = "gateway_modbus_targets";
+pub const MODBUS_TARGETS_REFUSED_TOTAL: &str = "gateway_modbus_targets_refused_total";
+pub const MODBUS_POLLS_TOTAL: &str = "gateway_modbus_polls_total";
+pub const MODBUS_ERRORS_TOTAL: &str = "gateway_modbus_errors_total";
+pub const MODBUS_BACKOFF_TOTAL: &str = "gateway_modbus_backoff_total";
+pub const MODBUS_READINGS_LOST_TOTAL: &str = "gateway_modbus_readings_lost_total";
