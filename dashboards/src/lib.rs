@@ -1,1 +1,3 @@
 //! HTTP API, live push and the page.
+
+pub mod dto;

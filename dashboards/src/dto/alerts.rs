@@ -1,0 +1,199 @@
+//! Alerts: list, one with its evidence and explanation, acknowledge, comment.
+
+use super::common::{DeviceRef, JournalPlace, Place, SubjectRef, Time};
+use super::registers::LimitRow;
+use super::words::{EpisodeClass, RecordKind, Statistic};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// 提示
+    Notice,
+    /// 一般
+    Warning,
+    /// 严重
+    Serious,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertState {
+    /// Lasts or has ended, nobody has looked at it.
+    Open,
+    /// A person has seen it.
+    Acknowledged,
+    /// The episode ended and was final.
+    Cleared,
+    /// Late or corrected data took it back, or it was merged into an older one.
+    Withdrawn,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertRow {
+    pub id: i64,
+    /// Grows with every change of any alert; `after_seq` in the list continues from it.
+    pub seq: u64,
+    pub state: AlertState,
+    pub class: EpisodeClass,
+    pub severity: Severity,
+    pub rule: String,
+    pub rule_name: String,
+    pub rule_version: u32,
+    /// Made by a rule with shortened windows (演示参数).
+    pub demo: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceRef>,
+    pub start: Time,
+    /// Absent while it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Time>,
+    pub extreme: f64,
+    pub extreme_at: Time,
+    pub threshold: f64,
+    /// Unit of `extreme` and `threshold`.
+    pub unit: String,
+    /// Code of the quantity, where the rule is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<String>,
+    /// When we learned of it (journal time).
+    pub raised: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct AlertDetail {
+    #[serde(flatten)]
+    pub row: AlertRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The limit row it was judged by, as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permit: Option<PermitRef>,
+    pub evidence: Vec<Evidence>,
+    pub explain: Explain,
+    pub comments: Vec<Comment>,
+    pub history: Vec<AlertEvent>,
+    /// What to draw beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chart: Option<ChartHint>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PermitRef {
+    pub id: i64,
+    pub code: String,
+}
+
+/// A pinned raw frame.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Evidence {
+    pub position: JournalPlace,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// SHA-256 of the raw frame, hex.
+    pub sha256: String,
+    pub bytes: u64,
+    /// First 512 bytes.
+    pub raw_hex: String,
+    /// The same as text when it is printable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Why it was raised: each operand with its value.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+pub struct Explain {
+    /// The rule in a sentence, Chinese.
+    pub sentence: String,
+    pub steps: Vec<ExplainStep>,
+    /// The rule's text as it was.
+    pub rule_text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ExplainStep {
+    /// A stable word: `window`, `mean`, `limit`, `for`, `distance` …
+    pub what: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Comment {
+    pub at: Time,
+    pub author: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AlertEvent {
+    pub at: Time,
+    /// `raised`, `changed`, `settled`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`.
+    pub what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The series that shows the alert best: arguments for `GET /devices/{id}/series`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChartHint {
+    pub device: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<String>,
+    pub kind: RecordKind,
+    pub statistic: Statistic,
+    pub from: Time,
+    pub to: Time,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledge {
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewComment {
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct AlertQuery {
+    /// Comma-separated states; default all.
+    pub state: Option<String>,
+    pub class: Option<EpisodeClass>,
+    pub severity: Option<Severity>,
+    pub rule: Option<String>,
+    pub subject: Option<i64>,
+    pub device: Option<i64>,
+    /// Name, plate or code.
+    pub q: Option<String>,
+    /// Raised at or after.
+    pub from: Option<Time>,
+    pub to: Option<Time>,
+    /// Only alerts changed after this sequence number, oldest change first; what the page asks after a gap.
+    pub after_seq: Option<u64>,
+    pub cursor: Option<String>,
+    /// 1–200, default 50.
+    pub limit: Option<u32>,
+}

@@ -1,0 +1,127 @@
+//! Cases: list with counts, one with its timeline, moves.
+
+use super::alerts::Evidence;
+use super::common::{NamedRef, SubjectRef, Time};
+use super::words::{CaseMove, CaseState, EpisodeClass};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CaseRow {
+    pub id: i64,
+    /// Grows with every change of any case.
+    pub seq: u64,
+    /// The number people say.
+    pub number: String,
+    pub state: CaseState,
+    /// Grows with every move; send it back with the next one.
+    pub version: u32,
+    pub title: String,
+    pub category: String,
+    pub class: EpisodeClass,
+    /// `sensor` (物联感知) or `person`.
+    pub source: String,
+    pub demo: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office: Option<NamedRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<NamedRef>,
+    pub opened: Time,
+    /// Deadline of the present step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    pub overdue: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CaseDetail {
+    #[serde(flatten)]
+    pub row: CaseRow,
+    /// What happened, in words.
+    pub description: String,
+    pub timeline: Vec<CaseEvent>,
+    pub evidence: Vec<Evidence>,
+    /// What this person may do with it now; the page offers nothing else.
+    pub allowed_moves: Vec<AllowedMove>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CaseEvent {
+    pub at: Time,
+    /// A move's word, or `opened`, `commented`, `alert_withdrawn`.
+    pub what: String,
+    /// Display name, or the machine.
+    pub by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<CaseState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<CaseState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office: Option<NamedRef>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AllowedMove {
+    #[serde(rename = "move")]
+    pub wanted: CaseMove,
+    pub to: CaseState,
+    pub needs_reason: bool,
+    pub needs_office: bool,
+}
+
+/// Body of `POST /cases/{id}/moves`; the header `Idempotency-Key` makes a repeat harmless.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveRequest {
+    #[serde(rename = "move")]
+    pub wanted: CaseMove,
+    /// The case's version as seen; another one answers 409 `conflict`.
+    pub version: u32,
+    /// Needed for reject, return, rework and void; else a note.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Needed for dispatch.
+    #[serde(default)]
+    pub office: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CaseCount {
+    pub state: CaseState,
+    pub count: u64,
+    pub overdue: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CaseList {
+    pub items: Vec<CaseRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Per state, all states, not filtered by state.
+    pub counts: Vec<CaseCount>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct CaseQuery {
+    /// Comma-separated states; default the open ones; `all` for all.
+    pub state: Option<String>,
+    pub office: Option<i64>,
+    pub subject: Option<i64>,
+    /// Only those past their deadline.
+    pub overdue: Option<bool>,
+    /// Number, title, name or plate.
+    pub q: Option<String>,
+    pub cursor: Option<String>,
+    /// 1–200, default 50.
+    pub limit: Option<u32>,
+}

@@ -1,0 +1,238 @@
+//! Devices: list, one, create with its credential, frames, loss ledger.
+
+use super::common::{JournalPlace, SubjectRef, Time};
+use super::registers::ProfileRow;
+use super::words::{Flag, Presence, Protocol, QuarantineReason, RecordKind, Statistic, Verdict};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DeviceRow {
+    pub id: i64,
+    pub code: String,
+    pub name: String,
+    pub protocol: Protocol,
+    /// MN, phone, MQTT user name or Modbus target.
+    pub identity: String,
+    pub profile: String,
+    pub vendor: String,
+    pub enabled: bool,
+    pub presence: Presence,
+    /// A connection is open now.
+    pub connected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_contact: Option<Time>,
+    /// Where it is installed now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub point: Option<String>,
+    pub open_alerts: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DeviceDetail {
+    #[serde(flatten)]
+    pub row: DeviceRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile_row: Option<ProfileRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollTarget>,
+    pub installations: Vec<InstallationRow>,
+    /// The newest value of each quantity and statistic.
+    pub latest: Vec<LatestValue>,
+    /// Today's loss ledger (local day).
+    pub loss: LossDay,
+    /// Text of the journal place up to which its data are settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_as_of: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PollTarget {
+    /// `host:port`
+    pub address: String,
+    pub unit: u8,
+    #[serde(default = "poll_ms")]
+    pub interval_ms: u32,
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u32,
+}
+
+const fn poll_ms() -> u32 {
+    10_000
+}
+const fn timeout_ms() -> u32 {
+    1_000
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct InstallationRow {
+    pub id: i64,
+    pub subject: SubjectRef,
+    pub point: String,
+    pub valid_from: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LatestValue {
+    pub kind: RecordKind,
+    /// Code of the quantity.
+    pub quantity: String,
+    pub statistic: Statistic,
+    pub value: f64,
+    /// Canonical unit; empty for codes no profile maps.
+    pub unit: String,
+    pub flag: Flag,
+    pub at: Time,
+    pub received: Time,
+}
+
+/// How each record of a local day ended. `received = stored + revised + duplicate + quarantined`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LossDay {
+    /// `YYYY-MM-DD`, Beijing time.
+    pub day: String,
+    pub frames: u64,
+    pub received: u64,
+    pub stored: u64,
+    pub revised: u64,
+    pub duplicate: u64,
+    pub quarantined: u64,
+    pub balanced: bool,
+}
+
+/// One raw frame of a device with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FrameRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<JournalPlace>,
+    pub received: Time,
+    /// `mqtt_telemetry`, `hj212_frame` …
+    pub channel: String,
+    /// Absent while it is not yet settled, or when it held no record (a heartbeat).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<QuarantineReason>,
+    /// When our acknowledgement left; absent: it asked for none, or none was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Time>,
+    /// What was odd about it.
+    pub remarks: Vec<String>,
+    pub bytes: u64,
+    pub raw_hex: String,
+    /// The same as text when it is printable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDevice {
+    /// `[a-z0-9][a-z0-9-]{0,47}`
+    pub code: String,
+    #[serde(default)]
+    pub name: String,
+    pub protocol: Protocol,
+    /// MN, phone digits; for MQTT the code when left out.
+    #[serde(default)]
+    pub identity: Option<String>,
+    pub profile: String,
+    #[serde(default)]
+    pub vendor: String,
+    /// For Modbus.
+    #[serde(default)]
+    pub poll: Option<PollTarget>,
+    #[serde(default)]
+    pub install: Option<NewInstallation>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInstallation {
+    pub subject: i64,
+    #[serde(default)]
+    pub point: String,
+    /// Now when left out.
+    #[serde(default)]
+    pub valid_from: Option<Time>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditDevice {
+    pub name: String,
+    pub profile: String,
+    pub vendor: String,
+    #[serde(default)]
+    pub poll: Option<PollTarget>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetEnabled {
+    pub enabled: bool,
+}
+
+/// The credential, shown this once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CredentialHandout {
+    pub device: i64,
+    pub code: String,
+    pub protocol: Protocol,
+    /// MQTT user name, MN or phone.
+    pub identity: String,
+    /// Absent for Modbus, which we dial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Topics, for MQTT.
+    pub topics: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceQuery {
+    /// Code, name, identity, vendor, shop name or plate.
+    pub q: Option<String>,
+    pub presence: Option<Presence>,
+    pub protocol: Option<Protocol>,
+    pub vendor: Option<String>,
+    pub profile: Option<String>,
+    pub subject: Option<i64>,
+    pub cursor: Option<String>,
+    /// 1–200, default 50.
+    pub limit: Option<u32>,
+}
+
+/// Devices of one page, with how many there are of each presence under the other filters.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DeviceList {
+    pub items: Vec<DeviceRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    pub total: u64,
+    pub counts: Vec<PresenceCount>,
+    /// For the filter chips.
+    pub vendors: Vec<String>,
+    pub profiles: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PresenceCount {
+    pub presence: Presence,
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct LossQuery {
+    /// `YYYY-MM-DD`, Beijing time; today when left out.
+    pub from_day: Option<String>,
+    pub to_day: Option<String>,
+}

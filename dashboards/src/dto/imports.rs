@@ -1,0 +1,43 @@
+//! CSV import: a dry run lists every problem with its line and column; a commit applies all rows or none.
+
+use super::common::FieldProblem;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportKind {
+    Restaurants,
+    Sites,
+    Gates,
+    DisposalSites,
+    Trucks,
+    Permits,
+    Devices,
+    Installations,
+    Limits,
+    Offices,
+    Grids,
+}
+
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ImportQuery {
+    pub kind: ImportKind,
+    /// False (the default): only check.
+    #[serde(default)]
+    pub commit: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ImportReport {
+    pub kind: ImportKind,
+    pub rows: u64,
+    pub added: u64,
+    pub changed: u64,
+    pub unchanged: u64,
+    /// Not empty: nothing was applied.
+    pub problems: Vec<FieldProblem>,
+    pub committed: bool,
+}

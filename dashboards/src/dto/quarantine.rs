@@ -1,0 +1,129 @@
+//! Who knocked without being known, what was refused, what was stored apart; accept, reject, derive again.
+
+use super::common::{DeviceRef, JournalPlace, Time};
+use super::devices::{NewInstallation, PollTarget};
+use super::words::{Protocol, QuarantineReason, RefusalReason};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UnknownIdentity {
+    pub id: i64,
+    pub protocol: Protocol,
+    /// As sent.
+    pub identity: String,
+    pub peer: String,
+    pub first: Time,
+    pub last: Time,
+    pub knocks: u64,
+    pub rejected: bool,
+    /// Newest first, at most 16.
+    pub samples: Vec<RawSample>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RawSample {
+    pub at: Time,
+    pub bytes: u64,
+    pub raw_hex: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Makes a device of an unknown identity; answers with its credential.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptUnknown {
+    pub code: String,
+    #[serde(default)]
+    pub name: String,
+    pub profile: String,
+    #[serde(default)]
+    pub vendor: String,
+    #[serde(default)]
+    pub poll: Option<PollTarget>,
+    #[serde(default)]
+    pub install: Option<NewInstallation>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectUnknown {
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefusedFrame {
+    pub at: Time,
+    pub protocol: Protocol,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceRef>,
+    pub peer: String,
+    pub reason: RefusalReason,
+    pub detail: String,
+    pub bytes: u64,
+    pub raw_hex: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefusedList {
+    /// Newest first.
+    pub items: Vec<RefusedFrame>,
+    pub counts: Vec<RefusedCount>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefusedCount {
+    pub protocol: Protocol,
+    pub reason: RefusalReason,
+    /// Since start.
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct QuarantinedRecord {
+    pub id: i64,
+    pub position: JournalPlace,
+    pub received: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceRef>,
+    pub reason: QuarantineReason,
+    /// Where in the frame.
+    pub detail: String,
+    pub bytes: u64,
+    pub raw_hex: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// It was derived again with success.
+    pub resolved: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineQuery {
+    pub device: Option<i64>,
+    pub reason: Option<QuarantineReason>,
+    /// Also those that were derived again with success.
+    #[serde(default)]
+    pub resolved: bool,
+    pub cursor: Option<String>,
+    /// 1–200, default 50.
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rederive {
+    pub device: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RederiveReport {
+    pub tried: u64,
+    pub resolved: u64,
+    pub still_quarantined: u64,
+}
