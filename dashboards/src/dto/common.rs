@@ -43,19 +43,20 @@ impl From<Time> for EventTime {
 
 /// A WGS-84 place as `[lon, lat]`, like `GeoJSON`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(value_type = Vec<f64>, min_items = 2, max_items = 2, example = json!([113.55, 34.81]))]
-pub struct Place(pub f64, pub f64);
+#[schema(value_type = Vec<f64>, min_items = 2, max_items = 2)]
+pub struct Place(pub [f64; 2]);
 
 impl From<Wgs84> for Place {
     fn from(place: Wgs84) -> Self {
-        Self(place.lon, place.lat)
+        Self([place.lon, place.lat])
     }
 }
 
 impl Place {
     /// `None` when it is no place on earth.
     pub fn to_wgs84(self) -> Option<Wgs84> {
-        Wgs84::new(self.0, self.1)
+        let [lon, lat] = self.0;
+        Wgs84::new(lon, lat)
     }
 }
 
