@@ -9,12 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// 提示
-    Notice,
-    /// 一般
-    Warning,
-    /// 严重
-    Serious,
+    Low,
+    Normal,
+    High,
+    Urgent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -40,6 +38,7 @@ pub struct AlertRow {
     pub severity: Severity,
     pub rule: String,
     pub rule_name: String,
+    pub rule_name_en: String,
     pub rule_version: u32,
     /// Made by a rule with shortened windows (演示参数).
     pub demo: bool,

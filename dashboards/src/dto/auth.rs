@@ -11,50 +11,19 @@ pub struct LoginRequest {
     pub password: String,
 }
 
-/// Roles of people. One table says what each may do: `dashboards/src/access.rs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// 只读
-    Viewer,
-    /// 受理员
-    Acceptor,
-    /// 值班长
-    ShiftLeader,
-    /// 派遣员
-    Dispatcher,
-    /// 专业部门
-    Squadron,
-    /// 核查员
-    Reviewer,
-    /// 规则员
-    RuleAuthor,
-    /// 运维厂商: own devices only
-    Vendor,
-    /// 管理员
-    Administrator,
+super::words::mirror! {
+    /// Roles of people: 查看员 受理员 值班长 派遣员 专业部门 核查员 规则编制员 设备厂商 管理员.
+    Role = ledger::Role {
+        Viewer, Acceptor, ShiftLeader, Dispatcher, Squadron, Reviewer, RuleAuthor, Vendor, Administrator
+    }
 }
 
-/// What the person may do; the page shows nothing else. The server checks again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Capability {
-    /// See the district: overview, map, subjects, cases.
-    SeeDistrict,
-    /// See devices (a vendor: own ones), their frames and alerts.
-    SeeDevices,
-    /// Acknowledge and comment alerts.
-    HandleAlerts,
-    /// Move cases; which moves is in each case's `allowed_moves`.
-    MoveCases,
-    /// Edit subjects, permits, installations; import CSV.
-    EditRegisters,
-    /// Create devices, hand out credentials, accept from quarantine.
-    ManageDevices,
-    /// Edit limits, rules and profiles.
-    EditRules,
-    /// People and audit.
-    Administer,
+super::words::mirror! {
+    /// What the person may do; the page shows nothing else, the server checks again. Moves of cases are in each case's
+    /// `allowed_moves`.
+    Capability = ledger::Permission {
+        View, ViewOwnDevices, HandleAlerts, EditRegisters, ManageDevices, EditLimits, EditRules, ManagePeople
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

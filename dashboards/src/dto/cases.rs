@@ -1,25 +1,26 @@
 //! Cases: list with counts, one with its timeline, moves.
 
-use super::alerts::Evidence;
+use super::alerts::{AlertRow, Evidence, Severity};
 use super::common::{NamedRef, SubjectRef, Time};
-use super::words::{CaseMove, CaseState, EpisodeClass};
+use super::words::{CaseMove, CaseState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CaseRow {
     pub id: i64,
-    /// Grows with every change of any case.
-    pub seq: u64,
     /// The number people say.
     pub number: String,
     pub state: CaseState,
     /// Grows with every move; send it back with the next one.
-    pub version: u32,
-    pub title: String,
+    pub version: i64,
+    /// Code of the case class.
     pub category: String,
-    pub class: EpisodeClass,
-    /// `sensor` (物联感知) or `person`.
+    pub category_name: String,
+    /// The category is ours, not the standard's.
+    pub is_local_extension: bool,
+    pub severity: Severity,
+    /// `iot` (物联感知) or `person`.
     pub source: String,
     pub demo: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,19 +35,21 @@ pub struct CaseRow {
     pub due: Option<Time>,
     pub overdue: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub alert: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub closed: Option<Time>,
+    pub rule: String,
+    pub rule_version: u32,
+    /// Episodes that joined it.
+    pub episodes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CaseDetail {
     #[serde(flatten)]
     pub row: CaseRow,
-    /// What happened, in words.
-    pub description: String,
+    /// Oldest first.
     pub timeline: Vec<CaseEvent>,
     pub evidence: Vec<Evidence>,
+    pub alerts: Vec<AlertRow>,
     /// What this person may do with it now; the page offers nothing else.
     pub allowed_moves: Vec<AllowedMove>,
 }
@@ -54,10 +57,12 @@ pub struct CaseDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CaseEvent {
     pub at: Time,
-    /// A move's word, or `opened`, `commented`, `alert_withdrawn`.
+    /// `registered`, `moved`, `episode_joined`, `episode_withdrawn`, `comment`.
     pub what: String,
     /// Display name, or the machine.
     pub by: String,
+    #[serde(rename = "move", skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<CaseMove>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<CaseState>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +70,12 @@ pub struct CaseEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub office: Option<NamedRef>,
+    /// The alert an `episode_…` line is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -84,10 +94,12 @@ pub struct MoveRequest {
     #[serde(rename = "move")]
     pub wanted: CaseMove,
     /// The case's version as seen; another one answers 409 `conflict`.
-    pub version: u32,
-    /// Needed for reject, return, rework and void; else a note.
+    pub version: i64,
+    /// Needed for reject, return, rework and void.
     #[serde(default)]
     pub reason: Option<String>,
+    #[serde(default)]
+    pub note: Option<String>,
     /// Needed for dispatch.
     #[serde(default)]
     pub office: Option<i64>,
@@ -119,7 +131,7 @@ pub struct CaseQuery {
     pub subject: Option<i64>,
     /// Only those past their deadline.
     pub overdue: Option<bool>,
-    /// Number, title, name or plate.
+    /// Part of the number or of the subject's name.
     pub q: Option<String>,
     pub cursor: Option<String>,
     /// 1–200, default 50.

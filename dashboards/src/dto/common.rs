@@ -61,7 +61,7 @@ impl Place {
 }
 
 /// One page of a list. `next` goes into the next request's `cursor`; absent on the last page.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -132,5 +132,4 @@ pub struct AlertsLive {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct CasesLive {
     pub cases: Vec<CaseRow>,
-    pub head: u64,
 }

@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnknownIdentity {
-    pub id: i64,
     pub protocol: Protocol,
     /// As sent.
     pub identity: String,
@@ -17,13 +16,12 @@ pub struct UnknownIdentity {
     pub last: Time,
     pub knocks: u64,
     pub rejected: bool,
-    /// Newest first, at most 16.
+    /// The first ones it sent, at most 16.
     pub samples: Vec<RawSample>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RawSample {
-    pub at: Time,
     pub bytes: u64,
     pub raw_hex: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +32,10 @@ pub struct RawSample {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptUnknown {
+    pub protocol: Protocol,
+    /// As in the list.
+    pub identity: String,
+    /// The device's code in topics and lists.
     pub code: String,
     #[serde(default)]
     pub name: String,
@@ -46,9 +48,11 @@ pub struct AcceptUnknown {
     pub install: Option<NewInstallation>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectUnknown {
+    pub protocol: Protocol,
+    pub identity: String,
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -77,16 +81,23 @@ pub struct RefusedList {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RefusedCount {
-    pub protocol: Protocol,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceRef>,
     pub reason: RefusalReason,
-    /// Since start.
+    /// Of the last seven local days.
     pub count: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct QuarantinedRecord {
-    pub id: i64,
+    /// The entry whose settling quarantined it.
     pub position: JournalPlace,
+    /// Where the raw bytes are.
+    pub frame: JournalPlace,
+    /// Which record of the frame, from 0; absent: the whole frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordinal: Option<u32>,
+    pub channel: String,
     pub received: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceRef>,
@@ -123,7 +134,8 @@ pub struct Rederive {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RederiveReport {
-    pub tried: u64,
-    pub resolved: u64,
-    pub still_quarantined: u64,
+    /// Place of the journal entry that asks for it; settle works it off in order.
+    pub position: JournalPlace,
+    /// Frames that will be tried again.
+    pub frames: u64,
 }

@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 macro_rules! mirror {
     ($($(#[$doc:meta])* $name:ident = $model:path { $($variant:ident),+ $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+        )]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($variant),+ }
 
@@ -26,6 +29,7 @@ macro_rules! mirror {
         }
     )+};
 }
+pub(crate) use mirror;
 
 mirror! {
     /// Wire protocol of a device.
