@@ -1,0 +1,3 @@
+//! Seals generations. (Signatures first.)
+#[derive(Debug)]
+pub struct Sealer {}

@@ -1,0 +1,41 @@
+//! Bounds of settle. They belong to the journal: another value gives other verdicts on replay, so they change rarely.
+
+/// See each field; [`SettleConfig::default`] is what a district runs with.
+#[derive(Debug, Clone, Copy)]
+pub struct SettleConfig {
+    /// An event time further ahead of receipt is quarantined.
+    pub future_ms_max: i64,
+    /// An event time further behind receipt is quarantined.
+    pub past_ms_max: i64,
+    /// An event time further ahead of receipt is remarked as clock skew. A time *behind* receipt may be a late message as well as a slow
+    /// clock, and is not remarked.
+    pub skew_ms_max: i64,
+    /// How long (journal time) the packets of a split message wait for each other.
+    pub split_wait_ms: i64,
+    /// Split messages that may wait at once.
+    pub split_max: usize,
+    /// Packets of one split message.
+    pub split_packets_max: u32,
+    /// Codes that no profile maps, over all devices.
+    pub foreign_max: usize,
+    /// The same for one device, so that one cannot use up what all share.
+    pub foreign_per_device_max: usize,
+    /// Memory for the key sets that tell duplicates.
+    pub dedupe_bytes_max: usize,
+}
+
+impl Default for SettleConfig {
+    fn default() -> Self {
+        Self {
+            future_ms_max: 5 * 60_000,
+            past_ms_max: 400 * 86_400_000,
+            skew_ms_max: 60_000,
+            split_wait_ms: 10 * 60_000,
+            split_max: 1_000,
+            split_packets_max: 64,
+            foreign_max: 10_000,
+            foreign_per_device_max: 256,
+            dedupe_bytes_max: 8 << 20,
+        }
+    }
+}

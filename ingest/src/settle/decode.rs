@@ -1,0 +1,40 @@
+//! Stage 1: raw bytes → drafts. The device's profile (as of the journal position) says what its codes mean.
+
+use super::draft::{Decoded, Fault};
+use super::foreign::Foreign;
+use super::map;
+use super::profile::Profile;
+use model::envelope::{Channel, Envelope};
+use model::facts::Facts;
+use model::verdict::QuarantineReason;
+
+/// Reads one frame. `None` for the profile quarantines it: it can be derived again once the device has one.
+pub fn decode<'p>(envelope: &Envelope, facts: &Facts, profile: Option<&'p Profile>, foreign: &mut Foreign) -> Decoded<'p> {
+    let Some(profile) = profile else {
+        return Decoded::Unreadable(Fault::new(QuarantineReason::NoProfile, "the device has no profile"));
+    };
+    if profile.protocol() != envelope.channel.protocol() {
+        let place = format!("profile {} is for {}", profile.source.code, profile.protocol().code());
+        return Decoded::Unreadable(Fault::new(QuarantineReason::NoProfile, place));
+    }
+    match envelope.channel {
+        Channel::MqttTelemetry
+        | Channel::MqttEvent
+        | Channel::MqttStatus
+        | Channel::MqttReply
+        | Channel::MqttThingsboard => map::mqtt::decode(envelope, facts, profile, foreign),
+        Channel::Hj212Frame => map::hj212::decode(envelope, profile, foreign),
+        Channel::Jt808Frame => map::jt808::decode(envelope, profile, foreign),
+        Channel::ModbusReading => map::modbus::decode(envelope, profile, foreign),
+    }
+}
+
+/// Reads one frame as it stands, even when it is a packet of a split message.
+pub fn decode_packet<'p>(envelope: &Envelope, facts: &Facts, profile: Option<&'p Profile>, foreign: &mut Foreign) -> Decoded<'p> {
+    match (envelope.channel, profile) {
+        (Channel::Hj212Frame, Some(profile)) if profile.protocol() == envelope.channel.protocol() => {
+            map::hj212::decode_whole(envelope, profile, foreign)
+        }
+        _ => decode(envelope, facts, profile, foreign),
+    }
+}

@@ -1,0 +1,255 @@
+//! Stage 2: the packets of one split message (HJ 212 PNUM/PNO) become one record.
+//!
+//! Each packet is a frame of its own: acknowledged alone, counted as a frame when it comes. The record counts once, when all packets are
+//! there or when [`SettleConfig::split_wait_ms`] of journal time have passed since the first; then what came is stored with the remark
+//! `incomplete`, or quarantined for that reason when nothing in it can be used. Packets are kept raw and decoded together, with the profile
+//! as of the entry that completes them. A packet that comes twice counts as a frame and is ignored. One that comes after its message was given up
+//! starts a new wait and ends as a revision.
+//!
+//! What waits is saved with the cursor ([`Merge::save`]), so a restart anywhere gives the same records.
+
+use super::SettleConfig;
+use super::decode;
+use super::draft::{Decoded, Draft, Fault, How, Origin, Packet};
+use super::foreign::Foreign;
+use super::profile::Profile;
+use crate::metrics::SETTLE_SPLIT_INCOMPLETE_TOTAL;
+use bytes::Bytes;
+use model::envelope::{Channel, Envelope, Position};
+use model::facts::Facts;
+use model::id::{DeviceId, PrincipalId};
+use model::time::IngestTime;
+use model::verdict::QuarantineReason;
+use std::collections::BTreeMap;
+
+/// What became of a packet.
+#[derive(Debug)]
+pub enum Merged {
+    Waiting,
+    Complete(Split),
+    /// No room to wait.
+    Refused,
+}
+
+/// A split message with the packets that came, by number.
+#[derive(Debug)]
+pub struct Split {
+    of: u32,
+    since: IngestTime,
+    packets: BTreeMap<u32, (Position, Envelope)>,
+}
+
+#[derive(Debug)]
+pub struct Merge {
+    config: SettleConfig,
+    waiting: BTreeMap<(DeviceId, String), Split>,
+    /// The earliest `since` of all that wait.
+    earliest: IngestTime,
+}
+
+impl Merge {
+    fn new(config: SettleConfig) -> Self {
+        Self { config, waiting: BTreeMap::new(), earliest: IngestTime::MAX }
+    }
+
+    pub fn put(&mut self, position: Position, envelope: &Envelope, packet: Packet) -> Merged {
+        if packet.of > self.config.split_packets_max || packet.number == 0 || packet.number > packet.of {
+            return Merged::Refused;
+        }
+        let key = (envelope.device, format!("{}/{}", packet.key, packet.of));
+        if !self.waiting.contains_key(&key) && self.waiting.len() >= self.config.split_max {
+            return Merged::Refused;
+        }
+        let split = self.waiting.entry(key.clone()).or_insert_with(|| Split {
+            of: packet.of,
+            since: envelope.received,
+            packets: BTreeMap::new(),
+        });
+        split.packets.entry(packet.number).or_insert_with(|| (position, envelope.clone()));
+        self.earliest = self.earliest.min(split.since);
+        if split.packets.len() < usize::try_from(split.of).unwrap_or(usize::MAX) {
+            return Merged::Waiting;
+        }
+        self.waiting.remove(&key).map_or(Merged::Waiting, Merged::Complete)
+    }
+
+    /// The next message whose time is over at `now`, by (time, device, key).
+    pub fn expired(&mut self, now: IngestTime) -> Option<Split> {
+        if now.since_ms(self.earliest) <= self.config.split_wait_ms {
+            return None;
+        }
+        let oldest = self.waiting.iter().min_by_key(|(key, split)| (split.since, (*key).clone()));
+        let (key, since) = oldest.map(|(key, split)| (key.clone(), split.since)).unzip();
+        self.earliest = since.unwrap_or(IngestTime::MAX);
+        if now.since_ms(self.earliest) <= self.config.split_wait_ms {
+            return None;
+        }
+        metrics::counter!(SETTLE_SPLIT_INCOMPLETE_TOTAL).increment(1);
+        self.waiting.remove(&key?)
+    }
+
+    /// All that waits, as bytes.
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for ((_, key), split) in &self.waiting {
+            for (number, (position, envelope)) in &split.packets {
+                put_bytes(&mut out, key.as_bytes());
+                for word in [
+                    u64::from(split.of),
+                    u64::from(*number),
+                    split.since.0.cast_unsigned(),
+                    u64::from(position.partition),
+                    position.seq,
+                    envelope.received.0.cast_unsigned(),
+                    envelope.principal.0.cast_unsigned(),
+                    envelope.device.0.cast_unsigned(),
+                    envelope.channel as u64,
+                    u64::from(envelope.remarks),
+                    envelope.connection,
+                ] {
+                    out.extend_from_slice(&word.to_le_bytes());
+                }
+                put_bytes(&mut out, &envelope.raw);
+            }
+        }
+        out
+    }
+
+    /// Puts back what [`Self::save`] gave; bytes that are not its own are ignored from the first wrong one on.
+    pub fn restore(config: SettleConfig, saved: &[u8]) -> Self {
+        let mut merge = Self::new(config);
+        let mut cursor = Cursor(saved);
+        while !cursor.0.is_empty() {
+            if merge.restore_one(&mut cursor).is_none() {
+                tracing::error!(rest_bytes = cursor.0.len(), "saved split messages are damaged, the rest is left out");
+                break;
+            }
+        }
+        merge
+    }
+
+    fn restore_one(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        let key = String::from_utf8(cursor.bytes()?.to_vec()).ok()?;
+        let (of, number) = (u32::try_from(cursor.word()?).ok()?, u32::try_from(cursor.word()?).ok()?);
+        let since = IngestTime(cursor.word()?.cast_signed());
+        let position = Position { partition: u16::try_from(cursor.word()?).ok()?, seq: cursor.word()? };
+        let envelope = Envelope {
+            received: IngestTime(cursor.word()?.cast_signed()),
+            principal: PrincipalId(cursor.word()?.cast_signed()),
+            device: DeviceId(cursor.word()?.cast_signed()),
+            channel: Channel::from_u8(u8::try_from(cursor.word()?).ok()?)?,
+            remarks: u8::try_from(cursor.word()?).ok()?,
+            connection: cursor.word()?,
+            raw: Bytes::copy_from_slice(cursor.bytes()?),
+        };
+        let split = self.waiting.entry((envelope.device, key));
+        let split = split.or_insert_with(|| Split { of, since, packets: BTreeMap::new() });
+        split.packets.insert(number, (position, envelope));
+        self.earliest = self.earliest.min(since);
+        Some(())
+    }
+}
+
+impl Split {
+    fn last(&self) -> Option<&(Position, Envelope)> {
+        self.packets.values().max_by_key(|(position, _)| *position)
+    }
+
+    pub fn device(&self) -> DeviceId {
+        self.last().map_or(DeviceId(0), |(_, envelope)| envelope.device)
+    }
+
+    /// Origin of the complete message: settled by its last packet.
+    pub fn origin(&self, last: &Origin) -> Origin {
+        if last.how != How::Frame {
+            return last.clone();
+        }
+        let remarks = self.packets.values().fold(0, |bits, (_, envelope)| bits | envelope.remarks);
+        Origin { frames: self.frames(), edge_remarks: remarks, how: How::Merged, ..last.clone() }
+    }
+
+    /// Origin of a message that was given up, settled by the entry that let its time run out.
+    pub fn expired_origin(&self, position: Position) -> Origin {
+        let (frame, received, channel) = self.last().map_or(
+            (position, self.since, Channel::Hj212Frame),
+            |(frame, envelope)| (*frame, envelope.received, envelope.channel),
+        );
+        let remarks = self.packets.values().fold(0, |bits, (_, envelope)| bits | envelope.remarks);
+        let came = u32::try_from(self.packets.len()).unwrap_or(u32::MAX);
+        Origin {
+            position,
+            frame,
+            frames: self.frames(),
+            device: self.device(),
+            channel,
+            received,
+            edge_remarks: remarks,
+            how: How::Incomplete { came, of: self.of },
+        }
+    }
+
+    fn frames(&self) -> Vec<Position> {
+        self.packets.values().map(|(position, _)| *position).collect()
+    }
+
+    /// All packets as one draft, in their order.
+    pub fn decode<'p>(&self, facts: &Facts, profile: Option<&'p Profile>, foreign: &mut Foreign) -> Decoded<'p> {
+        let mut whole: Option<Draft<'p>> = None;
+        let mut fault = None;
+        for (_, envelope) in self.packets.values() {
+            match decode::decode_packet(envelope, facts, profile, foreign) {
+                Decoded::Drafts(drafts) => {
+                    for draft in drafts {
+                        match &mut whole {
+                            None => whole = Some(draft),
+                            Some(whole) => absorb(whole, draft),
+                        }
+                    }
+                }
+                Decoded::Unreadable(found) => fault = Some(found),
+                Decoded::Nothing | Decoded::Packet(_) => {}
+            }
+        }
+        let complete = self.packets.len() == usize::try_from(self.of).unwrap_or(usize::MAX);
+        match (whole, fault) {
+            (Some(draft), _) if complete || !draft.values.is_empty() => Decoded::Drafts(vec![draft]),
+            (_, Some(fault)) if complete => Decoded::Unreadable(fault),
+            (None, None) if complete => Decoded::Nothing,
+            _ => {
+                let place = format!("{} of {} packets", self.packets.len(), self.of);
+                Decoded::Unreadable(Fault::new(QuarantineReason::Incomplete, place))
+            }
+        }
+    }
+}
+
+/// Values of a later packet go behind those of the earlier ones; of two for one quantity the earlier counts.
+fn absorb<'p>(whole: &mut Draft<'p>, part: Draft<'p>) {
+    whole.values.extend(part.values);
+    for remark in part.remarks {
+        whole.remark(&remark.code, &remark.place);
+    }
+    whole.fault = whole.fault.take().or(part.fault);
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.word()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+}
