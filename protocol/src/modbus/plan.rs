@@ -1,0 +1,115 @@
+//! Merges the values of a register map into as few block reads as the limits allow.
+
+use super::{Function, Point};
+
+/// One read request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Block {
+    pub function: Function,
+    pub address: u16,
+    pub count: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanLimits {
+    /// Unwanted registers (or bits) between two wanted ones that may be read along.
+    pub gap_max: u16,
+    /// At most 125 by the standard.
+    pub registers_max: u16,
+    /// At most 2000 by the standard.
+    pub bits_max: u16,
+}
+
+impl Default for PlanLimits {
+    fn default() -> Self {
+        Self { gap_max: 8, registers_max: 125, bits_max: 2000 }
+    }
+}
+
+/// Blocks by function and address. Every point lies whole in one block; a point that runs past the last address is left out.
+pub fn plan(points: &[Point<'_>], limits: PlanLimits) -> Vec<Block> {
+    let mut wanted: Vec<(Block, bool)> = points
+        .iter()
+        .filter_map(|point| {
+            let count = if point.function.is_bits() { 1 } else { point.kind.width() };
+            point.address.checked_add(count - 1)?;
+            Some((Block { function: point.function, address: point.address, count }, point.alone))
+        })
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut blocks: Vec<(Block, bool)> = Vec::new();
+    for (next, alone) in wanted {
+        let merged = blocks.last().and_then(|(block, last_alone)| {
+            if alone || *last_alone { None } else { merge(*block, next, limits) }
+        });
+        match (merged, blocks.last_mut()) {
+            (Some(merged), Some((block, _))) => *block = merged,
+            _ => blocks.push((next, alone)),
+        }
+    }
+    let mut blocks: Vec<Block> = blocks.into_iter().map(|(block, _)| block).collect();
+    blocks.dedup();
+    blocks
+}
+
+fn merge(block: Block, next: Block, limits: PlanLimits) -> Option<Block> {
+    if block.function != next.function {
+        return None;
+    }
+    let end = u32::from(block.address) + u32::from(block.count);
+    let gap = u32::from(next.address).saturating_sub(end);
+    let most = if block.function.is_bits() { limits.bits_max.min(2000) } else { limits.registers_max.min(125) };
+    let count = end.max(u32::from(next.address) + u32::from(next.count)) - u32::from(block.address);
+    (gap <= u32::from(limits.gap_max) && count <= u32::from(most))
+        .then_some(Block { count: u16::try_from(count).ok()?, ..block })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, Order};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn point(function: Function, address: u16, kind: Kind, alone: bool) -> Point<'static> {
+        Point { code: "x", function, address, kind, order: Order::Abcd, bit: 0, sentinel: None, alone }
+    }
+
+    #[test]
+    fn neighbours_share_a_block_and_far_ones_do_not() {
+        let holding = |address, kind| point(Function::HoldingRegisters, address, kind, false);
+        let points = [holding(0, Kind::F32), holding(4, Kind::U16), holding(100, Kind::U16)];
+        let block = |address, count| Block { function: Function::HoldingRegisters, address, count };
+        assert_eq!(plan(&points, PlanLimits::default()), [block(0, 5), block(100, 1)]);
+        assert_eq!(plan(&points, PlanLimits { gap_max: 1, ..PlanLimits::default() }).len(), 3);
+    }
+
+    #[test]
+    fn a_register_that_wants_to_be_alone_is_read_alone() {
+        let points = [0, 1, 2].map(|address| point(Function::InputRegisters, address, Kind::U16, address == 1));
+        assert_eq!(plan(&points, PlanLimits::default()).len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn every_point_lies_in_a_block_and_no_block_is_over_the_limit(
+            raw in prop::collection::vec((1_u8..5, any::<u16>(), 0_usize..3, any::<bool>()), 0..60), gap in 0_u16..300) {
+            let kinds = [Kind::U16, Kind::F32, Kind::F64];
+            let points: Vec<_> = raw.iter().map(|(function, address, kind, alone)|
+                point(Function::from_u8(*function).unwrap(), *address, kinds[*kind], *alone)).collect();
+            let blocks = plan(&points, PlanLimits { gap_max: gap, ..PlanLimits::default() });
+            for block in &blocks {
+                let most = if block.function.is_bits() { 2000 } else { 125 };
+                prop_assert!((1..=most).contains(&block.count));
+                prop_assert!(u32::from(block.address) + u32::from(block.count) <= 65_536);
+            }
+            for point in &points {
+                let width = u32::from(if point.function.is_bits() { 1 } else { point.kind.width() });
+                let end = u32::from(point.address) + width;
+                let covered = blocks.iter().any(|block| block.function == point.function && block.address <= point.address
+                    && end <= u32::from(block.address) + u32::from(block.count));
+                prop_assert!(covered || end > 65_536);
+            }
+        }
+    }
+}
