@@ -86,7 +86,10 @@ pub const DISTRICT_NAME: &str = "合成示范区";
 /// `east` and `north` metres from the south-west corner.
 pub fn at_m(east: f64, north: f64) -> Wgs84 {
     const M_PER_DEGREE: f64 = 111_195.08;
-    Wgs84 { lon: ORIGIN.lon + east / (M_PER_DEGREE * ORIGIN.lat.to_radians().cos()), lat: ORIGIN.lat + north / M_PER_DEGREE }
+    Wgs84 {
+        lon: ORIGIN.lon + east / (M_PER_DEGREE * ORIGIN.lat.to_radians().cos()),
+        lat: ORIGIN.lat + north / M_PER_DEGREE,
+    }
 }
 
 fn square(centre: (f64, f64), half_m: f64) -> Vec<Wgs84> {

@@ -69,7 +69,8 @@ pub async fn run(load: Load) -> Result<Outcome> {
     let count = load.publishers.len();
     let mut connected = Vec::with_capacity(count);
     for publisher in &load.publishers {
-        connected.push(connect(&load.address, publisher).await.with_context(|| format!("connect {}", publisher.client_id))?);
+        connected
+            .push(connect(&load.address, publisher).await.with_context(|| format!("connect {}", publisher.client_id))?);
     }
     let begin = Instant::now() + Duration::from_millis(200);
     let end = begin + Duration::from_secs(load.seconds);
@@ -85,7 +86,12 @@ pub async fn run(load: Load) -> Result<Outcome> {
     let seconds = (Instant::now() - begin).as_secs_f64();
     latencies.sort_unstable();
     let at = |share: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index"
+        )]
         let index = ((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1));
         latencies.get(index).map_or(0.0, |us| f64::from(*us) / 1000.0)
     };

@@ -25,6 +25,8 @@ pub struct Judging {
     pub fume_limit: f64,
     /// Seconds the mean is taken over.
     pub mean_window_s: i64,
+    /// An exceedance ends when the mean is at most this share of the limit.
+    pub clear_share: f64,
     /// Seconds without data that make a gap.
     pub gap_s: i64,
     /// Metres from the corridor's line beyond which a truck is off its route.
@@ -39,6 +41,7 @@ impl Judging {
         fix_interval_s: 15,
         fume_limit: 2.0,
         mean_window_s: 3600,
+        clear_share: 0.9,
         gap_s: 1800,
         off_route_m: 80.0,
         off_route_s: 600,
@@ -49,6 +52,7 @@ impl Judging {
         fix_interval_s: 3,
         fume_limit: 2.0,
         mean_window_s: 60,
+        clear_share: 0.9,
         gap_s: 60,
         off_route_m: 80.0,
         off_route_s: 30,
@@ -193,7 +197,11 @@ fn fume(seed: u64, i: u64, _restaurant: &Restaurant, timeline: Timeline, judging
 /// Seconds after the start at which an offence begins: after a full window of good behaviour in a long timeline, soon in
 /// a demonstration.
 fn lead_s(timeline: Timeline, judging: Judging, draw: f64) -> i64 {
-    let calm = if timeline.length_s >= judging.mean_window_s * 4 { judging.mean_window_s + judging.mean_window_s / 4 } else { 20 };
+    let calm = if timeline.length_s >= judging.mean_window_s * 4 {
+        judging.mean_window_s + judging.mean_window_s / 4
+    } else {
+        20
+    };
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "seconds of a day")]
     let jitter = (draw * (judging.mean_window_s / 2) as f64) as i64;
     let lead = calm + jitter;
@@ -387,7 +395,14 @@ mod tests {
     fn every_seed_holds_offenders_and_near_misses_of_each_rule() {
         for seed in 0..10 {
             let plan = plan(seed, Judging::REAL, 6 * 3600);
-            for role in [Role::Exceeds, Role::NearPeak, Role::NearLevel, Role::NearCalibration, Role::GoesOff, Role::NearShortOff] {
+            for role in [
+                Role::Exceeds,
+                Role::NearPeak,
+                Role::NearLevel,
+                Role::NearCalibration,
+                Role::GoesOff,
+                Role::NearShortOff,
+            ] {
                 assert!(plan.fume.iter().any(|f| f.role == role), "{role:?} of seed {seed}");
             }
             for role in [Role::OffRoute, Role::NearLane, Role::NearShortDetour, Role::NearWildFix, Role::NearNoFix] {

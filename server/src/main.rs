@@ -1,2 +1,41 @@
-//! The binary lantian.
-fn main() {}
+//! The binary `lantian`. Exit codes: 64 bad configuration or arguments, 1 failed start or command, 0 done.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on its standard streams")]
+
+mod args;
+mod commands;
+mod compose;
+mod config;
+mod shutdown;
+mod telemetry;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+const BAD_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().ok(); // a closed standard stream changes nothing
+            return if error.use_stderr() { ExitCode::from(BAD_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let config = match commands::read_config(cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            eprintln!("{} problems in the configuration; nothing was started", problems.len());
+            return ExitCode::from(BAD_USAGE);
+        }
+    };
+    match commands::run(cli.command, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lantian: failed to {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,56 @@
+# The commands a person needs. `make demo` and `make test` do all their own set-up.
+# Rust and Node are needed; everything else is fetched by their ordinary clients and by apt.
+
+SHELL := /bin/bash
+WEB := dashboards/web
+export CARGO_TERM_COLOR ?= never
+
+.PHONY: help demo test bench screenshots web build browser-test fuzz clean-demo
+
+help:
+	@echo 'make demo         build and run everything with a simulated district; prints address and login'
+	@echo 'make test         every check that CI runs'
+	@echo 'make bench        measurements, side by side with a peer where there is one'
+	@echo 'make screenshots  draw docs/images anew from a running demonstration'
+	@echo 'make fuzz         each parser for SECONDS (default 30)'
+
+need-rust:
+	@command -v cargo >/dev/null || { echo 'missing: Rust (cargo). Install the toolchain named in rust-toolchain.toml.'; exit 1; }
+need-node:
+	@command -v npm >/dev/null || { echo 'missing: Node.js 20.19 or newer with npm.'; exit 1; }
+
+# npm ci only when the lock file changed, the page only when its sources did.
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	@echo 'web: installing packages'
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+$(WEB)/dist/index.html: $(WEB)/node_modules/.installed $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts -type f 2>/dev/null)
+	@echo 'web: building the page'
+	@cd $(WEB) && npm run build
+web: need-node $(WEB)/dist/index.html
+
+build: need-rust web
+	@cargo build --release --locked --bins
+
+demo: need-rust need-node
+	@$(MAKE) -s build
+	@exec target/release/lantian demo
+
+test: need-rust need-node
+	@cargo xtask ci
+
+browser-test: need-node web
+	@cargo build -q --locked --bins
+	@cargo xtask browser
+
+screenshots: need-node build
+	@cargo xtask tools && cargo xtask screenshots
+
+bench: need-rust
+	@cargo xtask tools
+	@cargo build --release --locked --bins
+	@cargo xtask bench
+
+SECONDS ?= 30
+fuzz: need-rust
+	@cargo xtask fuzz $(SECONDS)

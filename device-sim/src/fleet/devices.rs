@@ -1,0 +1,182 @@
+//! The members of a fleet: which payloads each sends at a moment, over which link.
+
+use super::{Secret, Secrets};
+use crate::district::{District, Wire};
+use crate::noise::mix;
+use crate::plan::Plan;
+use crate::signal::{self, Reading};
+use crate::transport::{Link, Payload, Targets};
+use anyhow::{Context, Result};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// One device, ready to run.
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) interval_ms: i64,
+    pub(super) key: u64,
+    pub(super) link: Link,
+    kind: Kind,
+    district: Arc<District>,
+    plan: Arc<Plan>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Fume(usize),
+    Dust(usize),
+    Washer(usize),
+    Camera(usize),
+    Truck(usize),
+}
+
+/// All devices of the district that have a secret, and the washers, which need none.
+pub(super) fn members(
+    district: &Arc<District>,
+    plan: &Arc<Plan>,
+    secrets: &Secrets,
+    targets: &Targets,
+) -> Result<Vec<Member>> {
+    let secret = |device: &str| secrets.get(device).with_context(|| format!("no credential for device {device}"));
+    let mut members = Vec::new();
+    let mut add = |name: &str, interval_s: i64, kind: Kind, link: Link| {
+        members.push(Member {
+            name: name.to_owned(),
+            interval_ms: interval_s * 1000,
+            key: mix(&[district.size.seed, 40, u64::try_from(members.len()).unwrap_or(0)]),
+            link,
+            kind,
+            district: Arc::clone(district),
+            plan: Arc::clone(plan),
+        });
+    };
+    let reading_s = plan.judging.reading_interval_s;
+    for (i, restaurant) in district.restaurants.iter().enumerate() {
+        let link = link(restaurant.wire, secret(&restaurant.device)?, targets)?;
+        add(&restaurant.device, reading_s, Kind::Fume(i), link);
+    }
+    for (i, site) in district.sites.iter().enumerate() {
+        add(&site.dust_device, reading_s, Kind::Dust(i), link(Wire::Hj212, secret(&site.dust_device)?, targets)?);
+        add(&site.camera_device, 60, Kind::Camera(i), link(Wire::Mqtt, secret(&site.camera_device)?, targets)?);
+        let washer = crate::transport::modbus::Washer::new(Arc::clone(district), i);
+        add(&site.washer_device, 1, Kind::Washer(i), Link::Modbus(washer));
+    }
+    for (i, truck) in district.trucks.iter().enumerate() {
+        let link = link(truck.wire, secret(&truck.device)?, targets)?;
+        add(&truck.device, plan.judging.fix_interval_s, Kind::Truck(i), link);
+    }
+    Ok(members)
+}
+
+fn link(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
+    crate::transport::connect(wire, secret, targets)
+}
+
+impl Member {
+    pub(super) fn leaves_ms(&self, event_ms: i64) -> i64 {
+        match self.kind {
+            Kind::Fume(i) => self.plan.fume.get(i).map_or(event_ms, |own| own.leaves_ms(event_ms)),
+            _ => event_ms,
+        }
+    }
+
+    /// What the device says of this moment; nothing when it is off or nothing happened.
+    pub(super) fn payloads(&self, at_ms: i64) -> Vec<Payload> {
+        match self.kind {
+            Kind::Fume(i) => {
+                let Some(reading) = signal::fume(&self.plan, i, at_ms) else { return Vec::new() };
+                let mqtt = self.district.restaurants.get(i).is_some_and(|r| r.wire == Wire::Mqtt);
+                vec![if mqtt { self.json(at_ms, &reading) } else { hj212(at_ms, &reading, fume_factor) }]
+            }
+            Kind::Dust(i) => vec![hj212(at_ms, &signal::dust(&self.district, i, at_ms), dust_factor)],
+            Kind::Washer(_) => vec![Payload::Polled { at_ms }],
+            Kind::Camera(i) => signal::vehicle_exit(&self.district, i, at_ms)
+                .map(|plate| Payload::Json {
+                    topic: format!("lantian/v1/{}/event", self.name),
+                    text: format!(r#"{{"ts":{at_ms},"event":"vehicle_exit","plate":"{plate}","washed":true}}"#),
+                })
+                .into_iter()
+                .collect(),
+            Kind::Truck(i) => self.position(i, at_ms).into_iter().collect(),
+        }
+    }
+
+    fn json(&self, at_ms: i64, reading: &Reading) -> Payload {
+        let mut text = format!(r#"{{"ts":{at_ms},"values":{{"#);
+        for (number, (code, value)) in reading.values.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            match reading.flag.filter(|_| number == 0) {
+                Some(flag) => write!(text, r#"{comma}"{code}":{{"value":{value},"flag":"{flag}"}}"#),
+                None => write!(text, r#"{comma}"{code}":{value}"#),
+            }
+            .ok(); // writing to a String cannot go wrong
+        }
+        text.push_str("}}");
+        Payload::Json { topic: format!("lantian/v1/{}/telemetry", self.name), text }
+    }
+
+    fn position(&self, index: usize, at_ms: i64) -> Option<Payload> {
+        let (truck, own) = (self.district.trucks.get(index)?, self.plan.trucks.get(index)?);
+        let (place, speed_kmh, heading_deg, fixed) = own.reported(at_ms);
+        if truck.wire == Wire::Mqtt {
+            let (lon, lat) = (place.lon, place.lat);
+            return Some(Payload::Json {
+                topic: format!("lantian/v1/{}/telemetry", self.name),
+                text: format!(
+                    r#"{{"ts":{at_ms},"position":{{"lon":{lon:.6},"lat":{lat:.6},"speed_kmh":{speed_kmh:.1},"heading_deg":{heading_deg},"fixed":{fixed}}}}}"#
+                ),
+            });
+        }
+        Some(Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms })
+    }
+
+    /// Washers listen; everybody else dials.
+    pub(super) async fn listen(&self, targets: &Targets) -> Result<()> {
+        if let (Link::Modbus(washer), Kind::Washer(i)) = (&self.link, self.kind) {
+            let port = targets.modbus_first_port + u16::try_from(i).context("too many washers")?;
+            let address = format!("{}:{port}", targets.modbus_host).parse().context("read the washers' address")?;
+            washer.listen(address).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Real-time data (CN 2011) with the instrument's factor codes.
+fn hj212(at_ms: i64, reading: &Reading, factor: fn(&str) -> Option<(&'static str, f64)>) -> Payload {
+    let mut items = String::new();
+    for (number, (code, value)) in reading.values.iter().enumerate() {
+        let Some((name, scale)) = factor(code) else { continue };
+        let flag = reading.flag.filter(|_| number == 0).unwrap_or('N');
+        let shown = (value * scale * 1000.0).round() / 1000.0;
+        write!(items, "{}{name}-Rtd={shown},{name}-Flag={flag}", if items.is_empty() { "" } else { ";" }).ok(); // a String
+    }
+    Payload::Hj212 { cn: 2011, at_ms, items }
+}
+
+/// Factor codes of fume monitors as seen in the field, and the factor from the canonical unit to the wire's.
+fn fume_factor(code: &str) -> Option<(&'static str, f64)> {
+    Some(match code {
+        "fume" => ("a34041", 1.0),
+        "particulate" => ("a34000", 1.0),
+        "nmhc" => ("a24088", 1.0),
+        "fan_current" => ("ga2001", 1.0),
+        "purifier_current" => ("ga0601", 1.0),
+        "flue_temperature" => ("a01012", 1.0),
+        _ => return None,
+    })
+}
+
+/// Factor codes of HJ 212-2017 annex B; this make writes µg/m³.
+fn dust_factor(code: &str) -> Option<(&'static str, f64)> {
+    Some(match code {
+        "pm10" => ("a34002", 1.0),
+        "pm25" => ("a34004", 1.0),
+        "tsp" => ("a34001", 1.0),
+        "noise" => ("LA", 1.0),
+        "temperature" => ("a01001", 1.0),
+        "humidity" => ("a01002", 1.0),
+        "wind_speed" => ("a01007", 1.0),
+        "wind_direction" => ("a01008", 1.0),
+        _ => return None,
+    })
+}

@@ -1,0 +1,104 @@
+//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions.
+
+use super::Payload;
+use super::tcp::{Dialect, Heard};
+use anyhow::{Context, Result, bail};
+use bytes::{Bytes, BytesMut};
+use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
+use protocol::jt808::{
+    Authenticate, Decoded, Event, Framer, Message, Parts, Phone, Position, Register, RegisterForm, Version, encode, id,
+    status, time_bcd,
+};
+
+#[derive(Debug)]
+pub struct Terminal {
+    phone: Phone,
+    serial: u16,
+    framer: Framer,
+}
+
+const VERSION: Version = Version::V2013;
+/// GBK of the plate field; the registration is by phone.
+const PLATE: &[u8] = b"SIM";
+
+impl Terminal {
+    pub fn new(phone: &str) -> Result<Self> {
+        let phone = Phone::from_digits(phone, VERSION).with_context(|| format!("{phone} is no phone number"))?;
+        Ok(Self { phone, serial: 0, framer: Framer::new() })
+    }
+
+    fn next(&mut self, message: &Message<'_>) -> (u16, Bytes) {
+        let serial = self.serial;
+        self.serial = self.serial.wrapping_add(1);
+        (serial, encode(VERSION, &self.phone, serial, message).into())
+    }
+}
+
+impl Dialect for Terminal {
+    fn hello(&mut self) -> Vec<Bytes> {
+        self.framer = Framer::new();
+        let register = Register {
+            form: RegisterForm::V2013,
+            province: 41,
+            city: 100,
+            maker: b"SIM01",
+            model: b"LANTIAN-SIM",
+            terminal_id: b"0000001",
+            plate_colour: 2,
+            plate: PLATE,
+        };
+        vec![self.next(&Message::Register(register)).1]
+    }
+
+    fn frame(&mut self, payload: &Payload) -> Result<(u64, Bytes)> {
+        let Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms } = payload else {
+            bail!("JT/T 808 sends positions")
+        };
+        let stamp = LocalStamp::of(EventTime(*at_ms), BEIJING_OFFSET_MINUTES).fields().context("a time of our age")?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place in China and a truck's speed"
+        )]
+        let position = Position {
+            alarm: 0,
+            status: status::IGNITION | if *fixed { status::FIXED } else { 0 },
+            lat_e6: (place.lat * 1e6).round() as i32,
+            lon_e6: (place.lon * 1e6).round() as i32,
+            altitude_m: 110,
+            speed_dkmh: (speed_kmh * 10.0).round() as u16,
+            course_degree: *heading_deg,
+            time_bcd: time_bcd(stamp),
+            items: Vec::new(),
+        };
+        let (serial, frame) = self.next(&Message::Position(position));
+        Ok((u64::from(serial), frame))
+    }
+
+    fn read(&mut self, input: &mut BytesMut) -> Vec<Heard> {
+        self.framer.push(&input.split());
+        let mut heard = Vec::new();
+        while let Some(event) = self.framer.next_event() {
+            let Event::Frame { raw, .. } = event else { continue };
+            let Some(parts) = Parts::split(&raw) else { continue };
+            match Decoded::read(&parts.header, parts.body).message {
+                Message::RegisterReply { result: 0, code, .. } => {
+                    let authenticate = Authenticate { code, imei: b"", software: b"" };
+                    heard.push(Heard::Reply(self.next(&Message::Authenticate(authenticate)).1));
+                }
+                Message::RegisterReply { result, .. } => {
+                    heard.push(Heard::Refused(format!("registration: result {result}")))
+                }
+                Message::PlatformReply { id: id::AUTHENTICATE, result: 0, .. } => heard.push(Heard::Ready),
+                Message::PlatformReply { id: id::AUTHENTICATE, result, .. } => {
+                    heard.push(Heard::Refused(format!("authentication: result {result}")));
+                }
+                Message::PlatformReply { serial, id: id::POSITION, result: 0 } => {
+                    heard.push(Heard::Answer(u64::from(serial)))
+                }
+                _ => {}
+            }
+        }
+        heard
+    }
+}

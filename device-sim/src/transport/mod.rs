@@ -1,0 +1,110 @@
+//! The wires: one [`Link`] a device. A link connects by itself, again after a loss, and sends again what was not
+//! acknowledged; so a server sees what a real fleet would send.
+
+mod hj212;
+mod jt808;
+pub mod modbus;
+mod mqtt;
+mod tcp;
+
+use crate::district::Wire;
+use crate::fleet::{Secret, Tally};
+use anyhow::{Result, bail};
+use model::geo::Wgs84;
+use std::time::Duration;
+
+/// Where the server listens.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    pub mqtt: String,
+    pub hj212: String,
+    pub jt808: String,
+    /// Washers answer Modbus at this host, one port each from this one up.
+    pub modbus_host: String,
+    pub modbus_first_port: u16,
+}
+
+/// One message of a device, before its frame is built.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    Json {
+        topic: String,
+        text: String,
+    },
+    /// HJ 212 data: command number, data time, `code-field=value` items.
+    Hj212 {
+        cn: u16,
+        at_ms: i64,
+        items: String,
+    },
+    /// Where a truck is.
+    Position {
+        place: Wgs84,
+        speed_kmh: f64,
+        heading_deg: u16,
+        fixed: bool,
+        at_ms: i64,
+    },
+    /// Nothing is sent; a Modbus server answers when it is asked.
+    Polled {
+        at_ms: i64,
+    },
+}
+
+#[derive(Debug)]
+pub enum Link {
+    Mqtt(mqtt::MqttLink),
+    Hj212(tcp::FrameLink<hj212::Logger>),
+    Jt808(tcp::FrameLink<jt808::Terminal>),
+    Modbus(modbus::Washer),
+}
+
+/// A link over a device's wire; it connects when it first sends.
+pub fn connect(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
+    Ok(match wire {
+        Wire::Mqtt => Link::Mqtt(mqtt::MqttLink::new(&targets.mqtt, secret)?),
+        Wire::Hj212 => {
+            Link::Hj212(tcp::FrameLink::new(&targets.hj212, hj212::Logger::new(&secret.identity, &secret.secret)))
+        }
+        Wire::Jt808 => Link::Jt808(tcp::FrameLink::new(&targets.jt808, jt808::Terminal::new(&secret.identity)?)),
+        Wire::Modbus => bail!("a Modbus device is polled; it has no link of its own"),
+    })
+}
+
+impl Link {
+    pub async fn send(&mut self, payload: Payload, tally: &Tally) -> Result<()> {
+        match self {
+            Self::Mqtt(link) => link.send(payload, tally).await,
+            Self::Hj212(link) => link.send(&payload, tally).await,
+            Self::Jt808(link) => link.send(&payload, tally).await,
+            Self::Modbus(washer) => {
+                washer.show(&payload);
+                tally.acknowledged.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits, reading answers meanwhile.
+    pub async fn idle(&mut self, time: Duration, tally: &Tally) {
+        match self {
+            Self::Mqtt(link) => link.idle(time, tally).await,
+            Self::Hj212(link) => link.idle(time, tally).await,
+            Self::Jt808(link) => link.idle(time, tally).await,
+            Self::Modbus(_) => tokio::time::sleep(time).await,
+        }
+    }
+
+    /// Waits until everything sent is acknowledged.
+    ///
+    /// # Errors
+    /// When it is not within `time`.
+    pub async fn drain(&mut self, time: Duration, tally: &Tally) -> Result<()> {
+        match self {
+            Self::Mqtt(link) => link.drain(time, tally).await,
+            Self::Hj212(link) => link.drain(time, tally).await,
+            Self::Jt808(link) => link.drain(time, tally).await,
+            Self::Modbus(_) => Ok(()),
+        }
+    }
+}

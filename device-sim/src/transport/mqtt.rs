@@ -1,0 +1,84 @@
+//! MQTT 3.1.1 by rumqttc, QoS 1, with a session that outlives a lost connection.
+
+use super::Payload;
+use crate::fleet::{Secret, Tally};
+use anyhow::{Context, Result, bail};
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Messages handed to the client and not yet acknowledged.
+const WINDOW: u64 = 40;
+
+pub struct MqttLink {
+    client: AsyncClient,
+    events: EventLoop,
+    outstanding: u64,
+}
+
+impl std::fmt::Debug for MqttLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MqttLink").field("outstanding", &self.outstanding).finish_non_exhaustive()
+    }
+}
+
+impl MqttLink {
+    pub fn new(target: &str, secret: &Secret) -> Result<Self> {
+        let (host, port) = target.rsplit_once(':').with_context(|| format!("read the address {target:?}"))?;
+        let mut options =
+            MqttOptions::new(format!("sim-{}", secret.identity), host, port.parse().context("read the port")?);
+        options.set_credentials(secret.identity.clone(), secret.secret.clone());
+        options.set_keep_alive(Duration::from_secs(60)).set_clean_session(false).set_inflight(40);
+        let (client, events) = AsyncClient::new(options, 64);
+        Ok(Self { client, events, outstanding: 0 })
+    }
+
+    pub async fn send(&mut self, payload: Payload, tally: &Tally) -> Result<()> {
+        let Payload::Json { topic, text } = payload else { bail!("MQTT sends JSON") };
+        while self.outstanding >= WINDOW {
+            self.step(tally).await;
+        }
+        self.client.try_publish(topic, QoS::AtLeastOnce, false, text).context("hand a message to the client")?;
+        self.outstanding += 1;
+        Ok(())
+    }
+
+    /// One event of the connection; a lost one is tried again after a second.
+    async fn step(&mut self, tally: &Tally) {
+        match self.events.poll().await {
+            Ok(Event::Incoming(Packet::PubAck(_))) => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                tally.acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(%error, "mqtt connection lost");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    pub async fn idle(&mut self, time: Duration, tally: &Tally) {
+        // The event loop keeps its state between polls, so a poll that is cut short loses nothing.
+        tokio::time::timeout(time, async {
+            loop {
+                self.step(tally).await;
+            }
+        })
+        .await
+        .ok(); // the time is over: that is the point
+    }
+
+    pub async fn drain(&mut self, time: Duration, tally: &Tally) -> Result<()> {
+        let waiting = async {
+            while self.outstanding > 0 {
+                self.step(tally).await;
+            }
+        };
+        let done = tokio::time::timeout(time, waiting).await.is_ok();
+        if !done {
+            bail!("{} messages were not acknowledged in {} s", self.outstanding, time.as_secs());
+        }
+        Ok(())
+    }
+}

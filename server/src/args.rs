@@ -1,0 +1,112 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(name = "lantian", version, about = "蓝天: devices, rules and cases of a district's environmental enforcement")]
+#[command(after_help = "First steps:
+  lantian admin create admin          an account; prints a one-time password
+  lantian apply config/library        the shipped profiles, limits and rules
+  lantian serve                       everything in one process, on embedded stores
+  lantian device add --code fume-0001 --profile fume-mqtt    prints the device's credential once")]
+pub(crate) struct Cli {
+    /// Configuration file; without it the defaults of config/example.toml.
+    #[arg(long, global = true, env = "LANTIAN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run all roles in one process.
+    Serve,
+    /// Accounts.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Devices and their credentials.
+    #[command(subcommand)]
+    Device(Device),
+    /// Bring registers, profiles, limits and rules to what the TOML files of a folder say; all or nothing.
+    #[command(after_help = "Examples:
+  lantian apply config/library --dry-run
+  lantian apply my-district/ --credentials credentials.json")]
+    Apply(Apply),
+    /// Write registers, profiles, limits and rules as files that `apply` reads.
+    Export {
+        /// A new or empty folder.
+        dir: PathBuf,
+    },
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Copy all data into a folder. The server must not run.
+    Backup {
+        /// A new or empty folder.
+        to: PathBuf,
+    },
+    /// Bring a backup back into the configured, empty data folder.
+    Restore { from: PathBuf },
+    /// Version, formats on disk.
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Create an administrator; prints a one-time password that must be changed at the first login.
+    Create { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Device {
+    /// Add a device; prints its credential, once.
+    #[command(after_help = "Examples:
+  lantian device add --code fume-0001 --profile fume-mqtt --subject r-0001
+  lantian device add --code dust-1 --profile dust-hj212 --identity 4101000000000000000000A1")]
+    Add(DeviceAdd),
+    /// Give a device a new credential; the old one ends at once.
+    Rotate { code: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeviceAdd {
+    /// Unique name, small letters, digits and hyphens.
+    #[arg(long)]
+    pub(crate) code: String,
+    #[arg(long)]
+    pub(crate) profile: String,
+    /// MN, phone or MQTT user name; the code when left out.
+    #[arg(long)]
+    pub(crate) identity: Option<String>,
+    /// Shown name.
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    #[arg(long, default_value = "")]
+    pub(crate) vendor: String,
+    /// Code of the restaurant, site, gate or truck it is installed at.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// `host:port` of a Modbus TCP device, to be polled.
+    #[arg(long)]
+    pub(crate) modbus: Option<String>,
+    #[arg(long, default_value_t = 1)]
+    pub(crate) modbus_unit: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    pub(crate) dir: PathBuf,
+    /// Say what would change, change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Hand out credentials to the devices of the registers that have none, into this file (readable by you only).
+    #[arg(long)]
+    pub(crate) credentials: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check a configuration file; names every problem with its key.
+    Check,
+}
