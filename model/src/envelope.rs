@@ -59,7 +59,7 @@ pub enum Channel {
     MqttReply = 4,
     /// JSON of ThingsBoard's `v1/devices/me/telemetry`.
     MqttThingsboard = 5,
-    /// One HJ 212 frame, `##` to CR LF.
+    /// One HJ 212 frame, from `##` through the check, without its line end.
     Hj212Frame = 10,
     /// One JT/T 808 frame, un-escaped, from the first header byte to the check byte.
     Jt808Frame = 20,

@@ -1,1 +1,43 @@
-//! See the crate.
+//! JT/T 808 over TCP: register, authenticate, then everything is stored and answered.
+//!
+//! | frame | answer | kept |
+//! |---|---|---|
+//! | 0x0100, phone known | 0x8100 result 0 with the authentication code | – |
+//! | 0x0100, phone unknown | 0x8100 result 4 | doorstep |
+//! | 0x0102, code right | 0x8001 result 0; an older connection of the phone is cut | – |
+//! | 0x0102, code wrong or phone unknown | 0x8001 result 1 | refused sample, doorstep |
+//! | anything before authentication, or of another phone | heartbeat: 0x8001 result 1, else none | refused sample |
+//! | anything after it | 0x8001 result 0 after the append (0x0004: 0x8004; 0x0001: none) | journal |
+//! | check or length wrong | as anything when the device's strictness forgives, else none | journal with remark, or refused sample |
+//!
+//! Heartbeats are journaled too: they are contact, and silence is judged from the journal.
+
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use session::Jt808Session;
+
+use crate::edge::Edge;
+use crate::tcp::{self, TcpConfig};
+use model::envelope::ProtocolKind;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jt808Config {
+    pub tcp: TcpConfig,
+}
+
+impl Default for Jt808Config {
+    /// Terminals send a heartbeat every few minutes at most, so silence ends sooner than with HJ 212.
+    fn default() -> Self {
+        Self { tcp: TcpConfig { idle_timeout: Duration::from_secs(900), ..TcpConfig::default() } }
+    }
+}
+
+/// Serves until `cancel`.
+pub async fn serve(listener: TcpListener, edge: Edge, config: Jt808Config, cancel: CancellationToken) {
+    tcp::serve(listener, ProtocolKind::Jt808, edge, config.tcp, cancel, Jt808Session::new).await;
+}

@@ -1,0 +1,229 @@
+//! What an HJ 212 connection decides.
+
+use crate::metrics;
+use crate::tcp::{Actions, Door, Opening, Session};
+use bytes::Bytes;
+use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
+use model::id::{DeviceId, PrincipalId};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
+use model::seams::{Committed, DeviceDirectory};
+use model::time::IngestTime;
+use model::verdict::RefusalReason;
+use protocol::hj212::{Event, Framer, Message, Parts, answer, cn};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Identities remembered a connection; beyond it the oldest is asked for again.
+const KNOWN_MAX: usize = 64;
+
+#[derive(Debug)]
+pub struct Hj212Session {
+    door: Door,
+    framer: Framer,
+    known: VecDeque<Known>,
+    /// Of the directory, when `known` was learned.
+    revision: u64,
+    /// Frames at the journal, in order, with the answer that waits for them.
+    pending: VecDeque<(DeviceId, Option<Vec<u8>>)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    mn: Box<str>,
+    password: Box<str>,
+    device: Arc<DeviceAtEdge>,
+    principal: PrincipalId,
+}
+
+impl Hj212Session {
+    pub fn new(opening: Opening, segment_bytes_max: usize) -> Self {
+        Self {
+            door: Door::new(opening, ProtocolKind::Hj212),
+            framer: Framer::new(segment_bytes_max),
+            known: VecDeque::new(),
+            revision: 0,
+            pending: VecDeque::new(),
+        }
+    }
+
+    fn directory(&self) -> &dyn DeviceDirectory {
+        self.door.opening.edge.directory.as_ref()
+    }
+
+    fn on_frame(&mut self, raw: Bytes, garbage: usize, now: IngestTime, out: &mut Actions) {
+        self.door.garbage(garbage);
+        let parts = Parts::split(&raw);
+        let text = parts.text();
+        let (message, _) = Message::parse(&text);
+        let Some(mn) = message.mn.filter(|mn| !mn.is_empty()) else {
+            self.door.refused(now, None, RefusalReason::Malformed, "no MN".to_owned(), &raw);
+            return;
+        };
+        let mut remarks = 0;
+        if let Some((reason, detail)) = self.odd(&parts, &mut remarks) {
+            // A wrong frame's MN is trusted only as far as to find how forgiving its device is.
+            let device = self.directory().device_by_identity(ProtocolKind::Hj212, mn);
+            if device.as_ref().is_none_or(|device| device.strictness == Strictness::Reject) {
+                self.door.refused(now, device.map(|device| device.id), reason, detail, &raw);
+                return;
+            }
+            ::metrics::counter!(metrics::REMARKED_TOTAL, "protocol" => "hj212").increment(1);
+        }
+        if garbage > 0 {
+            remarks |= edge_remark::AFTER_GARBAGE;
+        }
+        let Some((device, principal)) = self.identify(mn, message.pw.unwrap_or_default(), now, &raw) else { return };
+        out.established = true;
+        self.door.enter(device.id, now);
+        self.pending.push_back((device.id, self.answer_to(&message, device.id)));
+        let connection = self.door.opening.connection;
+        let (device, channel) = (device.id, Channel::Hj212Frame);
+        out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
+    }
+
+    fn odd(&self, parts: &Parts<'_>, remarks: &mut u8) -> Option<(RefusalReason, String)> {
+        let mut odd = None;
+        if !parts.length_ok() {
+            *remarks |= edge_remark::LENGTH_BAD;
+            let declared = parts.declared.unwrap_or(0);
+            odd = Some((RefusalReason::LengthBad, format!("length {} expected, {declared} found", parts.segment.len())));
+        }
+        if !parts.crc_ok() {
+            *remarks |= edge_remark::CHECK_BAD;
+            let found = String::from_utf8_lossy(parts.check);
+            let hint = parts.problems().into_iter().map(|problem| problem.code.code()).find(|code| {
+                code.starts_with("check_") && !matches!(*code, "check_wrong" | "check_lower_case")
+            });
+            let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            odd = Some((RefusalReason::CheckBad, format!("crc {:04X} expected, {found} found{hint}", parts.crc_expected())));
+        }
+        odd
+    }
+
+    fn identify(
+        &mut self,
+        mn: &str,
+        password: &str,
+        now: IngestTime,
+        raw: &Bytes,
+    ) -> Option<(Arc<DeviceAtEdge>, PrincipalId)> {
+        let revision = self.directory().revision();
+        if revision != self.revision {
+            self.known.clear();
+            self.revision = revision;
+        }
+        if let Some(known) = self.known.iter().find(|known| *known.mn == *mn && *known.password == *password) {
+            return Some((Arc::clone(&known.device), known.principal));
+        }
+        let device = self.directory().device_by_identity(ProtocolKind::Hj212, mn);
+        let device_id = device.as_ref().map(|device| device.id);
+        let principal = match self.directory().admit(Attempt::Hj212 { mn, password }) {
+            Admission::Granted(principal) => principal,
+            Admission::UnknownIdentity => {
+                self.door.unknown(now, mn, raw);
+                return None;
+            }
+            Admission::WrongSecret => {
+                let detail = format!("wrong PW for MN {mn}");
+                self.door.refused(now, device_id, RefusalReason::NotAuthenticated, detail, raw);
+                return None;
+            }
+            Admission::Disabled => {
+                let detail = format!("MN {mn} is switched off");
+                self.door.refused(now, device_id, RefusalReason::NotAuthenticated, detail, raw);
+                return None;
+            }
+        };
+        let Some(device) = device.filter(|device| granted(&principal, device)) else {
+            self.door.refused(now, device_id, RefusalReason::NotGranted, format!("MN {mn} is not granted"), raw);
+            return None;
+        };
+        if self.known.len() >= KNOWN_MAX {
+            self.known.pop_front();
+        }
+        self.known.push_back(Known {
+            mn: mn.into(),
+            password: password.into(),
+            device: Arc::clone(&device),
+            principal: principal.id,
+        });
+        Some((device, principal.id))
+    }
+
+    fn answer_to(&self, message: &Message<'_>, device: DeviceId) -> Option<Vec<u8>> {
+        let command = match message.cn.unwrap_or_default() {
+            // Answers are not answered.
+            cn::REQUEST_ANSWER | cn::REQUEST_RESULT | cn::NOTIFY_ACK | cn::DATA_ACK => return None,
+            cn::TIME_WANTED => cn::NOTIFY_ACK,
+            _ => cn::DATA_ACK,
+        };
+        if !message.answer_wanted() {
+            return None;
+        }
+        let password = self.directory().hj212_password(device);
+        let password = password.as_deref().or(message.pw).unwrap_or_default();
+        Some(answer(command, message, password))
+    }
+}
+
+fn granted(principal: &Principal, device: &DeviceAtEdge) -> bool {
+    match &principal.grants {
+        Grants::One(id) => *id == device.id,
+        Grants::Many(ids) => ids.contains(&device.id),
+        Grants::Prefix(prefix) => device.code.starts_with(prefix.as_str()),
+        Grants::Observer => false,
+    }
+}
+
+impl Session for Hj212Session {
+    fn protocol(&self) -> ProtocolKind {
+        ProtocolKind::Hj212
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8]) {
+        self.framer.push(bytes);
+    }
+
+    fn advance(&mut self, now: IngestTime, room: usize, out: &mut Actions) {
+        loop {
+            if out.append.len() >= room {
+                out.starved = true;
+                return;
+            }
+            match self.framer.next_event() {
+                None => return,
+                Some(Event::Frame { raw, garbage }) => {
+                    out.frames += 1;
+                    self.on_frame(raw, garbage, now, out);
+                }
+                Some(Event::Oversize { sample }) => {
+                    let detail = "the segment is longer than the limit".to_owned();
+                    self.door.refused(now, None, RefusalReason::Oversize, detail, &sample);
+                }
+            }
+        }
+    }
+
+    fn on_durable(&mut self, committed: &Committed, _now: IngestTime, out: &mut Actions) {
+        for offset in 0..u64::from(committed.count) {
+            let Some((device, answer)) = self.pending.pop_front() else { return };
+            if let Some(answer) = answer {
+                out.send.extend(answer);
+                let seq = committed.first.seq + offset;
+                out.acknowledged.push((device, Position { partition: committed.first.partition, seq }));
+            }
+        }
+    }
+
+    fn on_tick(&mut self, _now: IngestTime, _out: &mut Actions) {
+        // Every frame carries its identity and is checked against the directory's revision.
+    }
+
+    fn on_close(&mut self, now: IngestTime) {
+        self.door.leave_all(now);
+    }
+
+    fn is_partial(&self) -> bool {
+        self.framer.is_partial()
+    }
+}

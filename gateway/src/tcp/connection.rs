@@ -1,0 +1,268 @@
+//! The loop of one connection: reads, hands batches to the inlet, releases answers in order, and watches the clocks.
+
+use super::TcpConfig;
+use super::session::{Actions, CloseReason, Session};
+use crate::budget::Share;
+use crate::edge::Edge;
+use crate::metrics;
+use model::seams::{AppendError, Committed};
+use std::collections::VecDeque;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+const READ_BYTES: usize = 4 * 1024;
+
+type Done = (u64, Result<Committed, AppendError>);
+
+/// A batch that the inlet has and has not confirmed.
+struct Batch {
+    number: u64,
+    since: Instant,
+    frames: usize,
+    result: Option<Committed>,
+    _share: Share,
+}
+
+struct Connection<T, S> {
+    session: S,
+    edge: Edge,
+    config: TcpConfig,
+    label: &'static str,
+    writer: WriteHalf<T>,
+    batches: VecDeque<Batch>,
+    next_batch: u64,
+    outstanding: usize,
+    starved: bool,
+    established: bool,
+    opened: Instant,
+    last_frame: Instant,
+    partial_since: Option<Instant>,
+    next_tick: Instant,
+    done: mpsc::Sender<Done>,
+}
+
+/// Runs a connection to its end and tells why it ended. On `cancel` it reads no more, answers what becomes durable
+/// within the append timeout, and closes.
+pub async fn run<T, S>(
+    stream: T,
+    session: S,
+    edge: Edge,
+    config: TcpConfig,
+    cut: CancellationToken,
+    cancel: CancellationToken,
+) -> CloseReason
+where
+    T: AsyncRead + AsyncWrite + Send,
+    S: Session,
+{
+    let (mut reader, writer) = tokio::io::split(stream);
+    // As many as there can be batches in flight, so that a completion always finds room.
+    let (done, mut completions) = mpsc::channel(config.window_frames.max(1));
+    let now = Instant::now();
+    let mut connection = Connection {
+        label: session.protocol().code(),
+        session,
+        edge,
+        config,
+        writer,
+        batches: VecDeque::new(),
+        next_batch: 0,
+        outstanding: 0,
+        starved: false,
+        established: false,
+        opened: now,
+        last_frame: now,
+        partial_since: None,
+        next_tick: now + config.tick,
+        done,
+    };
+    let reason = connection.drive(&mut reader, &mut completions, &cut, &cancel).await;
+    let now = connection.edge.clock.now();
+    connection.session.on_close(now);
+    // The peer may be gone already.
+    timeout(config.write_timeout, connection.writer.shutdown()).await.ok();
+    reason
+}
+
+impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
+    async fn drive(
+        &mut self,
+        reader: &mut ReadHalf<T>,
+        completions: &mut mpsc::Receiver<Done>,
+        cut: &CancellationToken,
+        cancel: &CancellationToken,
+    ) -> CloseReason {
+        let mut buffer = vec![0_u8; READ_BYTES];
+        loop {
+            let stopping = cancel.is_cancelled();
+            if stopping && self.batches.is_empty() {
+                return CloseReason::Stopping;
+            }
+            let room = !self.starved && self.outstanding < self.config.window_frames;
+            // Every branch is cancel-safe: a token, a channel, a timer, one read.
+            let step = tokio::select! {
+                biased;
+                () = cut.cancelled() => Err(CloseReason::TakenOver),
+                () = cancel.cancelled(), if !stopping => Ok(()),
+                Some((number, result)) = completions.recv() => self.on_completion(number, result).await,
+                () = tokio::time::sleep_until(self.deadline()) => self.on_deadline().await,
+                read = reader.read(&mut buffer), if room && !stopping => match read {
+                    Ok(0) => Err(CloseReason::Peer),
+                    Ok(count) => self.on_read(buffer.get(..count).unwrap_or_default()).await,
+                    Err(_) => Err(CloseReason::Io),
+                },
+            };
+            if let Err(reason) = step {
+                return reason;
+            }
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let mut deadline = self.next_tick;
+        if let Some(batch) = self.batches.front() {
+            return deadline.min(batch.since + self.config.append_timeout);
+        }
+        deadline = deadline.min(self.last_frame + self.config.idle_timeout);
+        if !self.established {
+            deadline = deadline.min(self.opened + self.config.first_frame_timeout);
+        }
+        if let Some(since) = self.partial_since {
+            deadline = deadline.min(since + self.config.frame_timeout);
+        }
+        deadline
+    }
+
+    async fn on_deadline(&mut self) -> Result<(), CloseReason> {
+        let now = Instant::now();
+        if let Some(batch) = self.batches.front() {
+            if now >= batch.since + self.config.append_timeout {
+                return Err(self.stalled());
+            }
+        } else if now >= self.last_frame + self.config.idle_timeout {
+            return Err(CloseReason::Idle);
+        } else if !self.established && now >= self.opened + self.config.first_frame_timeout {
+            return Err(CloseReason::FirstFrame);
+        } else if self.partial_since.is_some_and(|since| now >= since + self.config.frame_timeout) {
+            return Err(CloseReason::SlowFrame);
+        }
+        if now >= self.next_tick {
+            self.next_tick = now + self.config.tick;
+            let mut out = Actions::default();
+            self.session.on_tick(self.edge.clock.now(), &mut out);
+            self.perform(out).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_read(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
+        let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        ::metrics::counter!(metrics::RECEIVED_BYTES_TOTAL, "protocol" => self.label).increment(count);
+        self.session.on_bytes(bytes);
+        self.advance().await
+    }
+
+    async fn advance(&mut self) -> Result<(), CloseReason> {
+        let room = self.config.window_frames.saturating_sub(self.outstanding);
+        let mut out = Actions::default();
+        self.session.advance(self.edge.clock.now(), room, &mut out);
+        self.starved = out.starved;
+        if out.starved {
+            ::metrics::counter!(metrics::WINDOW_FULL_TOTAL, "protocol" => self.label).increment(1);
+        }
+        if out.frames > 0 {
+            let frames = u64::try_from(out.frames).unwrap_or(u64::MAX);
+            ::metrics::counter!(metrics::FRAMES_TOTAL, "protocol" => self.label).increment(frames);
+            self.last_frame = Instant::now();
+            self.partial_since = None;
+        }
+        if !self.session.is_partial() || self.starved {
+            self.partial_since = None;
+        } else if self.partial_since.is_none() {
+            self.partial_since = Some(Instant::now());
+        }
+        self.perform(out).await
+    }
+
+    async fn on_completion(&mut self, number: u64, result: Result<Committed, AppendError>) -> Result<(), CloseReason> {
+        let committed = match result {
+            Ok(committed) => committed,
+            Err(error) => {
+                let reason = append_error_code(&error);
+                ::metrics::counter!(metrics::APPEND_FAILED_TOTAL, "protocol" => self.label, "reason" => reason)
+                    .increment(1);
+                return Err(CloseReason::AppendFailed);
+            }
+        };
+        if let Some(batch) = self.batches.iter_mut().find(|batch| batch.number == number) {
+            batch.result = Some(committed);
+        }
+        let mut out = Actions::default();
+        while let Some(committed) = self.batches.front().and_then(|batch| batch.result) {
+            if let Some(batch) = self.batches.pop_front() {
+                self.outstanding = self.outstanding.saturating_sub(batch.frames);
+                ::metrics::histogram!(metrics::APPEND_SECONDS, "protocol" => self.label)
+                    .record(batch.since.elapsed().as_secs_f64());
+            }
+            self.session.on_durable(&committed, self.edge.clock.now(), &mut out);
+        }
+        self.last_frame = Instant::now();
+        self.perform(out).await?;
+        if self.starved { self.advance().await } else { Ok(()) }
+    }
+
+    async fn perform(&mut self, out: Actions) -> Result<(), CloseReason> {
+        self.established |= out.established;
+        if !out.append.is_empty() {
+            let frames = out.append.len();
+            let bytes = out.append.iter().map(|envelope| envelope.raw.len()).sum();
+            let Ok(share) = timeout(self.config.append_timeout, self.edge.budget.take(bytes)).await else {
+                return Err(self.stalled());
+            };
+            let number = self.next_batch;
+            self.next_batch += 1;
+            self.outstanding += frames;
+            self.batches.push_back(Batch { number, since: Instant::now(), frames, result: None, _share: share });
+            let done = self.done.clone();
+            self.edge.inlet.accept(
+                out.append,
+                Box::new(move |result| {
+                    // No one waits any more when the connection is gone.
+                    done.try_send((number, result)).ok();
+                }),
+            );
+        }
+        if !out.send.is_empty() {
+            match timeout(self.config.write_timeout, self.writer.write_all(&out.send)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(CloseReason::Io),
+                Err(_) => return Err(CloseReason::SlowReader),
+            }
+        }
+        if !out.acknowledged.is_empty() {
+            let count = u64::try_from(out.acknowledged.len()).unwrap_or(u64::MAX);
+            ::metrics::counter!(metrics::ANSWERS_TOTAL, "protocol" => self.label).increment(count);
+            let now = self.edge.clock.now();
+            for (device, position) in out.acknowledged {
+                self.edge.wire.acknowledged(device, position, now);
+            }
+        }
+        out.close.map_or(Ok(()), Err)
+    }
+
+    fn stalled(&self) -> CloseReason {
+        ::metrics::counter!(metrics::APPEND_STALLED_TOTAL, "protocol" => self.label).increment(1);
+        CloseReason::AppendStalled
+    }
+}
+
+const fn append_error_code(error: &AppendError) -> &'static str {
+    match error {
+        AppendError::Overloaded => "overloaded",
+        AppendError::DiskFull => "disk_full",
+        AppendError::Io(_) => "io",
+        AppendError::Stopping => "stopping",
+    }
+}

@@ -1,0 +1,88 @@
+//! The seam between the connection loop, which waits, and a protocol's session, which decides and never waits.
+
+use model::envelope::{Envelope, Position};
+use model::id::DeviceId;
+use model::seams::Committed;
+use model::time::IngestTime;
+
+/// A pure state machine for one connection.
+pub trait Session: Send {
+    fn protocol(&self) -> model::envelope::ProtocolKind;
+
+    /// Bytes arrived. They are only kept; [`Session::advance`] reads them.
+    fn on_bytes(&mut self, bytes: &[u8]);
+
+    /// Handles whole frames, at most `room` of which may go to the journal; sets [`Actions::starved`] when it stopped for
+    /// want of room.
+    fn advance(&mut self, now: IngestTime, room: usize, out: &mut Actions);
+
+    /// The next `committed.count` frames of those given to the journal, in order, are on disk.
+    fn on_durable(&mut self, committed: &Committed, now: IngestTime, out: &mut Actions);
+
+    /// Called every now and then.
+    fn on_tick(&mut self, now: IngestTime, out: &mut Actions);
+
+    /// The connection is gone.
+    fn on_close(&mut self, now: IngestTime);
+
+    /// A frame has begun and not ended.
+    fn is_partial(&self) -> bool;
+}
+
+/// What a session wants done, in this order: append, send, then close.
+#[derive(Debug, Default)]
+pub struct Actions {
+    pub append: Vec<Envelope>,
+    pub send: Vec<u8>,
+    /// Frames that `send` answers.
+    pub acknowledged: Vec<(DeviceId, Position)>,
+    pub close: Option<CloseReason>,
+    /// Whole frames seen, of any kind.
+    pub frames: usize,
+    /// An identity was accepted.
+    pub established: bool,
+    pub starved: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The peer closed.
+    Peer,
+    /// The socket failed.
+    Io,
+    Idle,
+    /// No identity was accepted in time.
+    FirstFrame,
+    /// A frame did not end in time.
+    SlowFrame,
+    /// The journal did not answer in time.
+    AppendStalled,
+    /// The journal refused a batch.
+    AppendFailed,
+    /// The peer did not take an answer in time.
+    SlowReader,
+    /// A newer connection has this one's place.
+    TakenOver,
+    /// The credential changed or the device was switched off.
+    Revoked,
+    /// We stop.
+    Stopping,
+}
+
+impl CloseReason {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Io => "io",
+            Self::Idle => "idle",
+            Self::FirstFrame => "first_frame",
+            Self::SlowFrame => "slow_frame",
+            Self::AppendStalled => "append_stalled",
+            Self::AppendFailed => "append_failed",
+            Self::SlowReader => "slow_reader",
+            Self::TakenOver => "taken_over",
+            Self::Revoked => "revoked",
+            Self::Stopping => "stopping",
+        }
+    }
+}
