@@ -1,1 +1,58 @@
-//! Registers (台账), import, audit, people and credentials.
+//! The registers (台账) and who may touch them: offices, grids, subjects, permits, limits, profiles, devices, installations, calendars, rules;
+//! people and sessions; devices' credentials; the audit of every change; import and export as files.
+//!
+//! # What others call
+//!
+//! | call | promise |
+//! |---|---|
+//! | `Ledger::open(db, Keys::open(&data_dir)?, clock) -> Ledger` | migrates its tables, loads all; cheap to clone |
+//! | `ledger.facts_now() -> Arc<Facts>` | the registers now (no wait) |
+//! | `ledger.facts_as_of(Position) -> Facts` | the fold of the revisions that stand in the journal at or before the position |
+//! | `ledger.edit(&Author, Vec<Object>) -> Vec<Revision>` | checks all, tells all problems at once, writes all or nothing. Id 0 = a new object; a negative id = new too, and other objects of the call may refer to it; the ledger gives the ids |
+//! | `ledger.edit_seen(&Author, seen, Vec<Object>)` | the same, refused with [`LedgerError::Stale`] when one of the objects was changed after revision `seen` |
+//! | `ledger.set_rule(&Author, code, text, active, check)`, `ledger.rollback_rule(&Author, code, version)` | a rule's next version; a rollback is a new version with old text |
+//! | `ledger.history(kind, key, limit) -> Vec<Revision>` | an object's revisions, newest first |
+//! | `ledger.unpublished(limit)`, `ledger.mark_published(number, Position)`, `ledger.changes()` | the outbox to the journal: append each unpublished revision in order, then mark it; `changes()` is a `watch` of the newest number. Marking twice keeps the earlier position, so a reader of the journal may mark too |
+//! | `ledger.directory() -> Arc<Directory>` | [`model::seams::DeviceDirectory`]; current after every edit and credential change |
+//! | `ledger.credentials()` | [`Credentials`]: `issue`, `rotate`, `revoke`, `set_hj212_password`, `issue_bridge`, `state`, `bridges` |
+//! | `ledger.accept_unknown(&Author, Acceptance) -> Accepted` | a quarantined identity becomes a device with a credential |
+//! | `ledger.people()` | [`People`]: `create`, `login`, `change_password`, `reset_password`, `update`, `list`, `session`, `logout`, `sessions`, `revoke_session` |
+//! | `ledger.audit()` | [`Audit`]: `record`, `page` |
+//! | `ledger.plan_dir(dir, check)`, `ledger.apply_dir(&Author, dir, check)`, `ledger.export_dir(dir)` | TOML files ⇄ registers |
+//! | `ledger.plan_csv(kind, bytes)`, `ledger.apply_csv(&Author, kind, bytes)`, `ledger.export_csv(kind)` | CSV ⇄ registers |
+//! | `calendar::{add_working_minutes, working_ms_between, is_working}` | working time of a [`model::register::Calendar`] |
+//! | `Role`, `Permission`, `Role::may`, `Role::may_move` | the one table of roles |
+//!
+//! # Invariants
+//! - `revision` is append-only; what is in memory is its fold. One edit is one transaction: revisions and audit rows.
+//! - Numbers of revisions have no gaps and grow with commit order.
+//! - A secret is never in `revision`, `audit`, a log or an error.
+//!
+//! # Tables (component `ledger`)
+//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`; see `schema.sql`.
+
+mod audit;
+pub mod calendar;
+mod check;
+mod credentials;
+mod directory;
+mod error;
+mod keys;
+pub mod metrics;
+mod object;
+mod password;
+mod people;
+mod roles;
+mod sessions;
+mod store;
+
+pub use audit::{Audit, AuditEntry, AuditFilter};
+pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};
+pub use directory::Directory;
+pub use error::{LedgerError, Problem};
+pub use keys::Keys;
+pub use object::ObjectKey;
+pub use people::{Login, LoginError, NewPerson, People, Person};
+pub use roles::{Permission, Role};
+pub use sessions::{Session, SessionInfo};
+pub use store::{Author, Ledger};

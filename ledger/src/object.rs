@@ -1,0 +1,169 @@
+//! What all register objects have in common: kind, key, id, code.
+
+use model::facts::Facts;
+use model::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
+use model::register::{Object, SubjectDetails};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Names one object of the registers: `("device", "12")`; profiles, calendars and rules by code.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ObjectKey {
+    pub kind: &'static str,
+    pub key: String,
+}
+
+pub(crate) const KINDS: [&str; 10] =
+    ["office", "grid", "subject", "permit", "limit", "profile", "device", "installation", "calendar", "rule"];
+
+impl ObjectKey {
+    pub fn of(object: &Object) -> Self {
+        let (kind, key) = match object {
+            Object::Office(row) => ("office", row.id.to_string()),
+            Object::Grid(row) => ("grid", row.id.to_string()),
+            Object::Subject(row) => ("subject", row.id.to_string()),
+            Object::Permit(row) => ("permit", row.id.to_string()),
+            Object::Limit(row) => ("limit", row.id.to_string()),
+            Object::Profile(row) => ("profile", row.code.clone()),
+            Object::Device(row) => ("device", row.id.to_string()),
+            Object::Installation(row) => ("installation", row.id.to_string()),
+            Object::Calendar(row) => ("calendar", row.code.clone()),
+            Object::Rule(row) => ("rule", row.code.clone()),
+        };
+        Self { kind, key }
+    }
+
+    /// The object as the registers have it.
+    pub fn find(&self, facts: &Facts) -> Option<Object> {
+        let id = || self.key.parse::<i64>().ok();
+        Some(match self.kind {
+            "office" => Object::Office(own(facts.offices.get(&OfficeId(id()?))?)),
+            "grid" => Object::Grid(own(facts.grids.get(&GridId(id()?))?)),
+            "subject" => Object::Subject(own(facts.subjects.get(&SubjectId(id()?))?)),
+            "permit" => Object::Permit(own(facts.permits.get(&PermitId(id()?))?)),
+            "limit" => Object::Limit(own(facts.limits.get(&LimitId(id()?))?)),
+            "profile" => Object::Profile(own(facts.profiles.get(&self.key)?)),
+            "device" => Object::Device(own(facts.devices.get(&DeviceId(id()?))?)),
+            "installation" => Object::Installation(own(facts.installations.get(&InstallationId(id()?))?)),
+            "calendar" => Object::Calendar(own(facts.calendars.get(&self.key)?)),
+            "rule" => Object::Rule(own(facts.rules.get(&self.key)?)),
+            _ => return None,
+        })
+    }
+}
+
+fn own<T: Clone>(row: &Arc<T>) -> T {
+    T::clone(row)
+}
+
+/// All objects of one kind, in the order of their keys.
+pub(crate) fn all_of(facts: &Facts, kind: &str) -> Vec<Object> {
+    fn rows<K, T: Clone>(map: &std::collections::BTreeMap<K, Arc<T>>, wrap: fn(T) -> Object) -> Vec<Object> {
+        map.values().map(|row| wrap(own(row))).collect()
+    }
+    match kind {
+        "office" => rows(&facts.offices, Object::Office),
+        "grid" => rows(&facts.grids, Object::Grid),
+        "subject" => rows(&facts.subjects, Object::Subject),
+        "permit" => rows(&facts.permits, Object::Permit),
+        "limit" => rows(&facts.limits, Object::Limit),
+        "profile" => rows(&facts.profiles, Object::Profile),
+        "device" => rows(&facts.devices, Object::Device),
+        "installation" => rows(&facts.installations, Object::Installation),
+        "calendar" => rows(&facts.calendars, Object::Calendar),
+        "rule" => rows(&facts.rules, Object::Rule),
+        _ => Vec::new(),
+    }
+}
+
+/// A name for lists and messages: the code, or what stands for it.
+pub(crate) fn label(object: &Object, facts: &Facts) -> String {
+    match object {
+        Object::Office(row) => row.code.clone(),
+        Object::Grid(row) => row.code.clone(),
+        Object::Subject(row) => row.code.clone(),
+        Object::Permit(row) => row.code.clone(),
+        Object::Limit(row) => format!(
+            "{} {} {} {} {} from {}",
+            row.quantity, row.region, row.standard, row.class, row.subject_kind, row.valid_from
+        ),
+        Object::Profile(row) => row.code.clone(),
+        Object::Device(row) => row.code.clone(),
+        Object::Installation(row) => {
+            let device = facts.devices.get(&row.device).map_or("?", |device| &device.code);
+            let subject = facts.subjects.get(&row.subject).map_or("?", |subject| &subject.code);
+            format!("{device} at {subject} {} from {}", row.point, row.valid_from)
+        }
+        Object::Calendar(row) => row.code.clone(),
+        Object::Rule(row) => row.code.clone(),
+    }
+}
+
+/// The id slot of an object that has one.
+fn id_of(object: &mut Object) -> Option<&mut i64> {
+    match object {
+        Object::Office(row) => Some(&mut row.id.0),
+        Object::Grid(row) => Some(&mut row.id.0),
+        Object::Subject(row) => Some(&mut row.id.0),
+        Object::Permit(row) => Some(&mut row.id.0),
+        Object::Limit(row) => Some(&mut row.id.0),
+        Object::Device(row) => Some(&mut row.id.0),
+        Object::Installation(row) => Some(&mut row.id.0),
+        Object::Profile(_) | Object::Calendar(_) | Object::Rule(_) => None,
+    }
+}
+
+/// Visits each reference to another object: its kind and id.
+fn each_reference(object: &mut Object, mut visit: impl FnMut(&'static str, &mut i64)) {
+    match object {
+        Object::Office(row) => row.parent.iter_mut().for_each(|id| visit("office", &mut id.0)),
+        Object::Grid(row) => visit("office", &mut row.office.0),
+        Object::Subject(row) => {
+            row.grid.iter_mut().for_each(|id| visit("grid", &mut id.0));
+            if let SubjectDetails::Gate { site } = &mut row.details {
+                visit("subject", &mut site.0);
+            }
+        }
+        Object::Permit(row) => {
+            let subjects = row.trucks.iter_mut().chain(&mut row.site).chain(&mut row.disposal_site);
+            subjects.for_each(|id| visit("subject", &mut id.0));
+        }
+        Object::Installation(row) => {
+            visit("device", &mut row.device.0);
+            visit("subject", &mut row.subject.0);
+        }
+        Object::Limit(_) | Object::Profile(_) | Object::Device(_) | Object::Calendar(_) | Object::Rule(_) => {}
+    }
+}
+
+/// Gives ids to new objects (id ≤ 0) and puts them in the place of the negative ids that other objects of the batch use.
+pub(crate) fn give_ids(objects: &mut [Object], facts: &Facts) {
+    let mut next = std::collections::BTreeMap::new();
+    let last = |kind: &str| match kind {
+        "office" => facts.offices.keys().next_back().map_or(0, |id| id.0),
+        "grid" => facts.grids.keys().next_back().map_or(0, |id| id.0),
+        "subject" => facts.subjects.keys().next_back().map_or(0, |id| id.0),
+        "permit" => facts.permits.keys().next_back().map_or(0, |id| id.0),
+        "limit" => facts.limits.keys().next_back().map_or(0, |id| id.0),
+        "device" => facts.devices.keys().next_back().map_or(0, |id| id.0),
+        _ => facts.installations.keys().next_back().map_or(0, |id| id.0),
+    };
+    let mut given = std::collections::BTreeMap::new();
+    for object in objects.iter_mut() {
+        let kind = ObjectKey::of(object).kind;
+        let Some(id) = id_of(object).filter(|id| **id <= 0) else { continue };
+        let new: &mut i64 = next.entry(kind).or_insert_with(|| last(kind));
+        *new += 1;
+        if *id < 0 {
+            given.insert((kind, *id), *new);
+        }
+        *id = *new;
+    }
+    for object in objects {
+        each_reference(object, |kind, id| {
+            if let Some(new) = given.get(&(kind, *id)) {
+                *id = *new;
+            }
+        });
+    }
+}
