@@ -1,0 +1,142 @@
+//! The writing half, without its thread: one group of batches at a time, one write and one sync each. After anything
+//! failed the segment is left for good and the next group goes to a new one: what a failed sync left in the page cache
+//! is never trusted.
+
+use super::catalog::{Place, Reserve, Segment, Shared};
+use super::layer::LayerFile;
+use super::segment::{GROUP_BYTES, Group, HEADER_BYTES, Header, Mark, number_records};
+use crate::metrics::{JOURNAL_ENTRIES_TOTAL, JOURNAL_SEGMENTS_TOTAL, JOURNAL_WRITTEN_BYTES_TOTAL};
+use std::io;
+use std::sync::{Arc, PoisonError};
+
+#[derive(Debug)]
+pub(super) struct Log {
+    shared: Arc<Shared>,
+    live: Option<Live>,
+    /// The number of the next entry.
+    next: u64,
+    buffer: Vec<u8>,
+    /// Segments started in this run.
+    started: u64,
+}
+
+#[derive(Debug)]
+struct Live {
+    file: Arc<dyn LayerFile>,
+    header: Header,
+    /// Behind the last durable record.
+    offset: u64,
+    allocated: u64,
+}
+
+impl Log {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let next = shared.catalog().durable + 1;
+        Self { shared, live: None, next, buffer: Vec::new(), started: 0 }
+    }
+
+    /// Segments started in this run; when it grows, a reserve is due.
+    pub(super) fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// Writes and syncs one group: `records` of each batch as `segment::begin_record` made them, `count` in all.
+    /// Returns the number of the first. After an error nothing of the group counts.
+    pub(super) fn commit<'a>(&mut self, batches: impl Iterator<Item = &'a [u8]>, count: u32) -> io::Result<u64> {
+        let first = self.next;
+        if count == 0 {
+            return Ok(first);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.extend_from_slice(&[0; GROUP_BYTES]);
+        batches.for_each(|records| buffer.extend_from_slice(records));
+        let done = self.write(&mut buffer, count);
+        buffer.shrink_to(BUFFER_KEPT_BYTES);
+        self.buffer = buffer;
+        done?;
+        self.next += u64::from(count);
+        Ok(first)
+    }
+
+    fn write(&mut self, buffer: &mut [u8], count: u32) -> io::Result<()> {
+        let first = self.next;
+        if let Some(records) = buffer.get_mut(GROUP_BYTES..) {
+            number_records(records, first);
+        }
+        if self.live.as_ref().is_none_or(|live| live.offset + buffer.len() as u64 > live.allocated) {
+            self.live = None;
+            self.rotate(buffer.len() as u64)?;
+        }
+        let Some(mut live) = self.live.take() else { return Err(io::Error::other("no segment is open")) };
+        let bytes = u32::try_from(buffer.len() - GROUP_BYTES).map_err(io::Error::other)?;
+        let group = Group { first, count, bytes };
+        if let Some(head) = buffer.get_mut(..GROUP_BYTES) {
+            head.copy_from_slice(&group.to_bytes(live.header.salt));
+        }
+        if let Err(error) = live.file.write_at(live.offset, buffer).and_then(|()| live.file.sync_data()) {
+            // Not needed for correctness (the next segment's first number bounds this one), so its own error is dropped.
+            live.file.truncate(live.offset).ok();
+            return Err(error);
+        }
+        let mark = Mark { seq: first, offset: live.offset };
+        live.offset += buffer.len() as u64;
+        self.shared.advance(live.header.first, live.offset, mark, first + u64::from(count) - 1);
+        self.live = Some(live);
+        metrics::counter!(JOURNAL_ENTRIES_TOTAL).increment(u64::from(count));
+        metrics::counter!(JOURNAL_WRITTEN_BYTES_TOTAL).increment(buffer.len() as u64);
+        Ok(())
+    }
+
+    /// Starts a new segment with room for a group of `bytes`. It can be repeated after an error.
+    pub(super) fn rotate(&mut self, bytes: u64) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let needed = HEADER_BYTES as u64 + bytes;
+        let mut slot = shared.reserve.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(make_reserve(&shared)?);
+        }
+        let Some(mut reserve) = slot.take() else { return Err(io::Error::other("no reserve")) };
+        if reserve.allocated < needed {
+            reserve.file.allocate(needed)?;
+            reserve.allocated = needed;
+        }
+        let header = Header::new(shared.config.partition, self.next);
+        reserve.file.write_at(0, &header.to_bytes())?;
+        reserve.file.sync_data()?;
+        shared.layer.rename(&shared.reserve_path(), &shared.hot_path(self.next))?;
+        drop(slot);
+        shared.layer.sync_dir(&shared.config.dir)?;
+        let segment = Segment { place: Place::Hot, end: Some(HEADER_BYTES as u64), marks: Some(Vec::new()) };
+        shared.catalog().segments.insert(self.next, segment);
+        self.live =
+            Some(Live { file: reserve.file, header, offset: HEADER_BYTES as u64, allocated: reserve.allocated });
+        self.started += 1;
+        metrics::counter!(JOURNAL_SEGMENTS_TOTAL).increment(1);
+        Ok(())
+    }
+}
+
+/// Makes the next segment's file ahead of need, unless it is there.
+pub(super) fn prepare_reserve(shared: &Shared) -> io::Result<()> {
+    let mut slot = shared.reserve.lock().unwrap_or_else(PoisonError::into_inner);
+    if slot.is_none() {
+        *slot = Some(make_reserve(shared)?);
+    }
+    Ok(())
+}
+
+fn make_reserve(shared: &Shared) -> io::Result<Reserve> {
+    let path = shared.reserve_path();
+    let file = shared.layer.create(&path)?;
+    let allocated = shared.config.segment_bytes;
+    if let Err(error) = file.allocate(allocated).and_then(|()| file.sync_data()) {
+        // An empty leftover does no harm; the next attempt replaces it.
+        shared.layer.remove(&path).ok();
+        return Err(error);
+    }
+    Ok(Reserve { file, allocated })
+}
+
+/// A larger buffer, grown by one large batch, is given back.
+const BUFFER_KEPT_BYTES: usize = 2 << 20;
