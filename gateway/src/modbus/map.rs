@@ -1,0 +1,42 @@
+//! From the register rows of a device profile to the codec's points and blocks.
+
+use model::register::{ModbusPoll, Register, RegisterKind, WordOrder};
+use protocol::modbus::{Block, Function, Kind, Order, PlanLimits, Point, plan};
+
+/// The points of a register map. A row with an unknown function code is left out: there is nothing to read.
+pub fn points(registers: &[Register]) -> Vec<Point<'_>> {
+    registers.iter().filter_map(point).collect()
+}
+
+/// The reads that cover a device's registers.
+pub fn blocks(poll: &ModbusPoll) -> Vec<Block> {
+    plan(&points(&poll.registers), PlanLimits { gap_max: poll.max_gap, ..PlanLimits::default() })
+}
+
+fn point(register: &Register) -> Option<Point<'_>> {
+    Some(Point {
+        code: &register.code,
+        function: Function::from_u8(register.function)?,
+        address: register.address,
+        kind: match register.kind {
+            RegisterKind::Bit => Kind::Bit,
+            RegisterKind::U16 => Kind::U16,
+            RegisterKind::I16 => Kind::I16,
+            RegisterKind::U32 => Kind::U32,
+            RegisterKind::I32 => Kind::I32,
+            RegisterKind::F32 => Kind::F32,
+            RegisterKind::U64 => Kind::U64,
+            RegisterKind::I64 => Kind::I64,
+            RegisterKind::F64 => Kind::F64,
+        },
+        order: match register.order {
+            WordOrder::Abcd => Order::Abcd,
+            WordOrder::Cdab => Order::Cdab,
+            WordOrder::Badc => Order::Badc,
+            WordOrder::Dcba => Order::Dcba,
+        },
+        bit: register.bit.unwrap_or(0),
+        sentinel: register.sentinel,
+        alone: register.alone,
+    })
+}
