@@ -1,4 +1,4 @@
-//! The chunk store: all settled records, always. Open hours are compact rows in memory ([`head`](self), rebuilt from the journal after
+//! The chunk store: all settled records, always. Open hours are compact rows in memory (`head`, rebuilt from the journal after
 //! a stop), sealed ones packed columns in SQL.
 //!
 //! ```text
@@ -6,13 +6,13 @@
 //!                                                                        loss counters, quarantine rows, split packets, cursor S
 //! ```
 //!
-//! Table `chunk`: one row per (device, kind, hour, first_seq) with the packed columns as `body` ([`pack`] has the format). Queries see
+//! Table `chunk`: one row per (device, kind, hour, first_seq) with the packed columns as `body` (`pack.rs` has the format). Queries see
 //! sealed and unsealed rows as one: they copy what they need of the head first and then read SQL in one transaction together with
 //! cursor S; a row of the head counts only when its journal position is after S. Of several versions of a record's key the one at the
 //! latest position is shown; [`ChunkStore::versions`] gives all.
 //!
-//! Known cost: a (device, kind, hour) sealed in many parts is merged in the background when it has more than
-//! [`ChunkConfig::parts_max`]; until then a query reads each part.
+//! A (device, kind, hour) that was sealed in more than [`ChunkConfig::parts_max`] parts, or whose hour is over, is merged in the background;
+//! until then a query reads each part. Known cost: parts from before a restart are merged only when their bucket is sealed again.
 
 mod head;
 mod pack;
@@ -23,6 +23,7 @@ mod series;
 mod sql;
 
 pub use seal::Sealer;
+pub(crate) use seal::Swap;
 pub use series::{Series, SeriesPoint, downsample};
 
 use model::envelope::Position;

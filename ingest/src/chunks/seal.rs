@@ -1,3 +1,213 @@
-//! Seals generations. (Signatures first.)
+//! Seals generations: packs their rows and commits chunks, dictionary, ledgers, split packets and cursor S in one transaction, after the
+//! judge's cursor J has passed their end. Afterwards merges chunks of buckets that are in too many parts.
+
+use super::head::Sealing;
+use super::pack::pack;
+use super::query::open;
+use super::sql::{self, StoredChunk, signed};
+use super::{ChunkError, ChunkStore};
+use crate::metrics::{
+    CHUNK_ROWS_SEALED_TOTAL, CHUNKS_COMPACTED_TOTAL, CHUNKS_SEALED_TOTAL, HEAD_BYTES, SEAL_FAILURES_TOTAL, SEAL_SECONDS,
+};
+use crate::settle::Bucket;
+use database::Connection;
+use model::envelope::Position;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What became of an attempt to hand the active generation to the sealer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Swap {
+    Done,
+    /// The one before is not sealed yet.
+    Busy,
+    /// There is nothing after cursor S.
+    Empty,
+}
+
+impl ChunkStore {
+    /// Bytes in the active generation and in the whole head.
+    pub(crate) fn head_bytes(&self) -> (usize, usize) {
+        let head = self.head();
+        let active = head.active.bytes();
+        (active, active + head.sealing.as_ref().map_or(0, |sealing| sealing.generation.bytes()))
+    }
+
+    /// Hands the active generation to the sealer. `carry` is [`crate::settle::Settle::carry`] as of the last appended entry.
+    pub(crate) fn swap(&self, carry: Vec<u8>) -> Swap {
+        let mut head = self.head();
+        if head.sealing.is_some() {
+            return Swap::Busy;
+        }
+        if head.active.up_to <= head.sealed {
+            return Swap::Empty;
+        }
+        let generation = std::mem::take(&mut head.active);
+        head.active.up_to = generation.up_to;
+        head.sealing = Some(Arc::new(Sealing { generation, carry }));
+        drop(head);
+        self.inner.changed.notify_waiters();
+        Swap::Done
+    }
+
+    /// Ends when no generation waits to be sealed.
+    pub(crate) async fn sealed(&self) {
+        loop {
+            let changed = self.inner.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.sealing().is_none() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn sealing(&self) -> Option<Arc<Sealing>> {
+        self.head().sealing.clone()
+    }
+}
+
+/// The task that seals. One per store.
 #[derive(Debug)]
-pub struct Sealer {}
+pub struct Sealer {
+    store: ChunkStore,
+    judged: watch::Receiver<Position>,
+    /// Parts of the buckets that were sealed since the start.
+    parts: BTreeMap<Bucket, u32>,
+}
+
+impl Sealer {
+    pub fn new(store: ChunkStore, judged: watch::Receiver<Position>) -> Self {
+        Self { store, judged, parts: BTreeMap::new() }
+    }
+
+    /// Seals until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while let Some(()) = stop.run_until_cancelled(self.step()).await {}
+    }
+
+    /// Waits for a generation, seals it, merges parts.
+    async fn step(&mut self) {
+        let store = self.store.clone();
+        {
+            let changed = store.inner.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if store.sealing().is_none() {
+                changed.await;
+            }
+        }
+        let mut pause_ms = 100;
+        while let Err(error) = self.seal().await {
+            metrics::counter!(SEAL_FAILURES_TOTAL).increment(1);
+            tracing::warn!(error = %error, "failed to seal a generation, trying again");
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            pause_ms = (pause_ms * 2).min(10_000);
+        }
+        if let Err(error) = self.compact().await {
+            tracing::warn!(error = %error, "failed to merge chunks, left as they are");
+        }
+    }
+
+    /// Seals the waiting generation, if there is one, once the judge has passed it.
+    pub async fn seal(&mut self) -> Result<(), ChunkError> {
+        let Some(sealing) = self.store.sealing() else { return Ok(()) };
+        let end = sealing.generation.up_to;
+        self.judged.wait_for(|judged| *judged >= end).await.map_err(|_| ChunkError::Stopping)?;
+        let started = tokio::time::Instant::now();
+        let rows = sealing.generation.rows.rows();
+        let partition = self.store.inner.partition;
+        let packed = {
+            let sealing = Arc::clone(&sealing);
+            tokio::task::spawn_blocking(move || pack_all(&sealing, partition)).await.map_err(|_| ChunkError::Stopping)??
+        };
+        let mut tx = self.store.inner.database.begin().await?;
+        let connection: &mut Connection = &mut tx;
+        for chunk in &packed {
+            sql::put_chunk(&mut *connection, chunk).await?;
+        }
+        sql::put_rest(&mut *connection, &sealing).await?;
+        tx.commit().await?;
+        {
+            let mut head = self.store.head();
+            head.sealed = end;
+            head.sealing = None;
+        }
+        self.store.inner.changed.notify_waiters();
+        metrics::counter!(CHUNKS_SEALED_TOTAL).increment(packed.len() as u64);
+        metrics::counter!(CHUNK_ROWS_SEALED_TOTAL).increment(rows);
+        metrics::histogram!(SEAL_SECONDS).record(started.elapsed());
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        metrics::gauge!(HEAD_BYTES).set(self.store.head_bytes().1 as f64);
+        for chunk in &packed {
+            *self.parts.entry(chunk.bucket).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Merges buckets in too many parts, and those whose hour is over; some at a time.
+    async fn compact(&mut self) -> Result<(), ChunkError> {
+        let parts_max = self.store.inner.config.parts_max;
+        let open_hour = self.parts.keys().map(|bucket| bucket.hour).max().unwrap_or(0);
+        let is_over = |bucket: &Bucket| bucket.hour < open_hour.saturating_sub(1);
+        let wanted = |(bucket, parts): &(&Bucket, &u32)| **parts > parts_max || (is_over(bucket) && **parts > 1);
+        let due: Vec<Bucket> =
+            self.parts.iter().filter(wanted).map(|(bucket, _)| *bucket).take(COMPACT_BUCKETS).collect();
+        for bucket in due {
+            compact_bucket(&self.store, bucket).await?;
+            self.parts.insert(bucket, 1);
+        }
+        self.parts.retain(|bucket, parts| !is_over(bucket) || *parts > 1);
+        Ok(())
+    }
+}
+
+fn pack_all(sealing: &Sealing, partition: u16) -> Result<Vec<StoredChunk>, ChunkError> {
+    let generation = &sealing.generation;
+    let mut packed = Vec::with_capacity(generation.buckets.len());
+    for bucket in generation.buckets_where(|_| true) {
+        let records = generation.of_bucket(bucket, partition);
+        packed.push(pack_bucket(bucket, &records)?);
+    }
+    Ok(packed)
+}
+
+fn pack_bucket(bucket: Bucket, records: &[model::record::SettledRecord]) -> Result<StoredChunk, ChunkError> {
+    let damaged = |what| ChunkError::Damaged { device: bucket.device, hour: bucket.hour, what };
+    let seqs = || records.iter().map(|record| record.position.seq);
+    Ok(StoredChunk {
+        bucket,
+        first_seq: signed(seqs().min().unwrap_or(0)),
+        last_seq: signed(seqs().max().unwrap_or(0)),
+        rows: i64::try_from(records.len()).unwrap_or(i64::MAX),
+        body: pack(records).map_err(damaged)?,
+    })
+}
+
+async fn compact_bucket(store: &ChunkStore, bucket: Bucket) -> Result<(), ChunkError> {
+    let mut tx = store.inner.database.begin().await?;
+    let connection: &mut Connection = &mut tx;
+    let parts = sql::of_bucket(&mut *connection, bucket).await?;
+    let count = parts.len();
+    let partition = store.inner.partition;
+    let merged = tokio::task::spawn_blocking(move || -> Result<StoredChunk, ChunkError> {
+        let mut records = Vec::new();
+        for part in &parts {
+            records.extend(open(part, partition)?);
+        }
+        pack_bucket(bucket, &records)
+    });
+    let merged = merged.await.map_err(|_| ChunkError::Stopping)??;
+    sql::drop_parts(&mut *connection, bucket, merged.last_seq).await?;
+    sql::put_chunk(&mut *connection, &merged).await?;
+    tx.commit().await?;
+    metrics::counter!(CHUNKS_COMPACTED_TOTAL).increment(count as u64);
+    Ok(())
+}
+
+/// Buckets merged after one seal at most.
+const COMPACT_BUCKETS: usize = 256;

@@ -11,6 +11,7 @@ mod list;
 mod porch;
 mod trace;
 
+pub(crate) use list::PAGE_MAX;
 pub use list::{QuarantineFilter, QuarantineList};
 pub use porch::{Porch, PorchConfig, RefusalLine, RefusalSample, UnknownIdentity};
 pub use trace::{Presence, TracedFrame, WireTrace, WireTraceConfig};

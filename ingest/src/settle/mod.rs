@@ -91,6 +91,11 @@ impl Settle {
         self.foreign.code(quantity)
     }
 
+    /// Foreign names given since the last call; they belong to the output of the entries since.
+    pub fn take_new_foreign(&mut self) -> &[ForeignName] {
+        self.foreign.take_new()
+    }
+
     /// What must be saved with the cursor besides the records: packets of split messages that wait for the others.
     pub fn carry(&self) -> Vec<u8> {
         self.merge.save()
