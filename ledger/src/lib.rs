@@ -35,24 +35,35 @@ mod audit;
 pub mod calendar;
 mod check;
 mod credentials;
+mod csv_files;
 mod directory;
 mod error;
+mod files;
 mod keys;
 pub mod metrics;
 mod object;
 mod password;
 mod people;
+mod plan;
 mod roles;
+mod rows;
+mod rule_versions;
 mod sessions;
 mod store;
 
 pub use audit::{Audit, AuditEntry, AuditFilter};
 pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};
+pub use csv_files::CsvKind;
 pub use directory::Directory;
 pub use error::{LedgerError, Problem};
+pub use files::RuleCheck;
 pub use keys::Keys;
 pub use object::ObjectKey;
 pub use people::{Login, LoginError, NewPerson, People, Person};
+pub use plan::{Change, Plan};
 pub use roles::{Permission, Role};
 pub use sessions::{Session, SessionInfo};
 pub use store::{Author, Ledger};
+
+#[cfg(test)]
+mod testing;

@@ -191,6 +191,15 @@ impl Ledger {
         Ok(revisions)
     }
 
+    /// What an edit of these objects would be told; writes nothing.
+    pub fn check(&self, objects: Vec<Object>) -> Vec<Problem> {
+        let mut state = State::clone(&self.state());
+        match next_revisions(&mut state, &Author::new("", ""), self.now(), None, objects) {
+            Err(LedgerError::Invalid(problems)) => problems,
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
+
     fn put(&self, state: State) {
         let number = state.facts.revision;
         self.0.directory.set_facts(&state.facts);

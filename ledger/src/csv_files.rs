@@ -1,0 +1,509 @@
+//! CSV import and export of the registers that people keep in spreadsheets. UTF-8 (with or without BOM) and GBK are read;
+//! headers are Chinese or English, in any order; a row whose code is known changes the columns it has and keeps the rest.
+//! Export writes UTF-8 with BOM; a text cell that a spreadsheet would run as a formula gets a `'` in front, which import
+//! takes away.
+
+use crate::error::{LedgerError, Problem};
+use crate::object::all_of;
+use crate::plan::Plan;
+use crate::rows::{RawRow, by_code, get, read_protocol, read_time, set, to_fields};
+use crate::store::{Author, Ledger};
+use model::register::Object;
+use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp, parse_rfc3339};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+const ROWS_MAX: usize = 50_000;
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The tables that are kept as CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CsvKind {
+    Restaurants,
+    Sites,
+    Trucks,
+    Devices,
+    Installations,
+    Permits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cell {
+    Text,
+    Number,
+    Whole,
+    Yes,
+    Time,
+    Protocol,
+    /// One of these words: (in files, in Chinese).
+    Word(&'static [(&'static str, &'static str)]),
+    Codes,
+    /// `113.5 34.8; 113.6 34.8`
+    Line,
+    /// `22:00-06:00; 12:00-13:00`
+    Windows,
+    /// Half of `place`: index 0 or 1.
+    Coordinate(usize),
+}
+
+#[derive(Debug)]
+struct Column {
+    field: &'static str,
+    zh: &'static str,
+    en: &'static str,
+    cell: Cell,
+    needed: bool,
+}
+
+const fn column(field: &'static str, zh: &'static str, en: &'static str, cell: Cell) -> Column {
+    Column { field, zh, en, cell, needed: false }
+}
+
+const fn needed(field: &'static str, zh: &'static str, en: &'static str, cell: Cell) -> Column {
+    Column { field, zh, en, cell, needed: true }
+}
+
+const CODE: Column = needed("code", "编码", "code", Cell::Text);
+const NAME: Column = needed("name", "名称", "name", Cell::Text);
+const GRID: Column = column("grid", "网格", "grid", Cell::Text);
+const LON: Column = column("place", "经度", "longitude", Cell::Coordinate(0));
+const LAT: Column = column("place", "纬度", "latitude", Cell::Coordinate(1));
+const ACTIVE: Column = column("active", "启用", "active", Cell::Yes);
+const FROM: Column = needed("valid_from", "起始", "valid_from", Cell::Time);
+const TO: Column = column("valid_to", "截止", "valid_to", Cell::Time);
+
+const RESTAURANTS: &[Column] = &[
+    CODE,
+    NAME,
+    GRID,
+    LON,
+    LAT,
+    column(
+        "details.size_class",
+        "规模",
+        "size_class",
+        Cell::Word(&[("small", "小型"), ("medium", "中型"), ("large", "大型")]),
+    ),
+    column("details.stoves", "灶头数", "stoves", Cell::Number),
+    column("details.address", "地址", "address", Cell::Text),
+    column("details.licence", "许可证号", "licence", Cell::Text),
+    column("details.contact", "联系人", "contact", Cell::Text),
+    column("details.phone", "电话", "phone", Cell::Text),
+    ACTIVE,
+];
+const SITES: &[Column] = &[
+    CODE,
+    NAME,
+    GRID,
+    LON,
+    LAT,
+    column(
+        "details.stage",
+        "施工阶段",
+        "stage",
+        Cell::Word(&[("earthwork", "土方"), ("foundation", "基础"), ("structure", "主体"), ("finishing", "装饰")]),
+    ),
+    column("details.address", "地址", "address", Cell::Text),
+    column("details.builder", "施工单位", "builder", Cell::Text),
+    ACTIVE,
+];
+const TRUCKS: &[Column] = &[
+    CODE,
+    needed("details.plate", "车牌", "plate", Cell::Text),
+    column("name", "名称", "name", Cell::Text),
+    column("details.plate_colour", "车牌颜色", "plate_colour", Cell::Text),
+    column("details.company", "运输企业", "company", Cell::Text),
+    column("details.load_t", "核定载重", "load_t", Cell::Number),
+    column("grid", "网格", "grid", Cell::Text),
+    ACTIVE,
+];
+const DEVICES: &[Column] = &[
+    CODE,
+    column("name", "名称", "name", Cell::Text),
+    needed("protocol", "协议", "protocol", Cell::Protocol),
+    needed("identity", "标识", "identity", Cell::Text),
+    needed("profile", "型号配置", "profile", Cell::Text),
+    column("vendor", "厂商", "vendor", Cell::Text),
+    column("poll.address", "轮询地址", "poll_address", Cell::Text),
+    column("poll.unit", "从站号", "poll_unit", Cell::Whole),
+    column("poll.interval_ms", "轮询毫秒", "poll_interval_ms", Cell::Whole),
+    column("enabled", "启用", "enabled", Cell::Yes),
+];
+const INSTALLATIONS: &[Column] = &[
+    needed("device", "设备", "device", Cell::Text),
+    needed("subject", "监管对象", "subject", Cell::Text),
+    column("point", "点位", "point", Cell::Text),
+    FROM,
+    TO,
+];
+const PERMITS: &[Column] = &[
+    CODE,
+    needed("trucks", "车辆", "trucks", Cell::Codes),
+    column("site", "工地", "site", Cell::Text),
+    column("disposal_site", "消纳场", "disposal_site", Cell::Text),
+    needed("corridor", "路线", "corridor", Cell::Line),
+    needed("corridor_half_width_m", "半宽米", "corridor_half_width_m", Cell::Number),
+    column("windows", "时段", "windows", Cell::Windows),
+    FROM,
+    TO,
+    column("suspended", "暂停", "suspended", Cell::Yes),
+];
+
+impl CsvKind {
+    pub const ALL: [Self; 6] =
+        [Self::Restaurants, Self::Sites, Self::Trucks, Self::Devices, Self::Installations, Self::Permits];
+
+    const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Restaurants => RESTAURANTS,
+            Self::Sites => SITES,
+            Self::Trucks => TRUCKS,
+            Self::Devices => DEVICES,
+            Self::Installations => INSTALLATIONS,
+            Self::Permits => PERMITS,
+        }
+    }
+
+    const fn register(self) -> &'static str {
+        match self {
+            Self::Restaurants | Self::Sites | Self::Trucks => "subject",
+            Self::Devices => "device",
+            Self::Installations => "installation",
+            Self::Permits => "permit",
+        }
+    }
+
+    const fn subject_kind(self) -> Option<&'static str> {
+        match self {
+            Self::Restaurants => Some("restaurant"),
+            Self::Sites => Some("site"),
+            Self::Trucks => Some("truck"),
+            Self::Devices | Self::Installations | Self::Permits => None,
+        }
+    }
+
+    fn holds(self, object: &Object) -> bool {
+        match (self.subject_kind(), object) {
+            (Some(kind), Object::Subject(row)) => row.details.kind() == kind,
+            (kind, _) => kind.is_none(),
+        }
+    }
+}
+
+impl Ledger {
+    /// What importing the table would do.
+    pub fn plan_csv(&self, kind: CsvKind, bytes: &[u8]) -> Result<Plan, LedgerError> {
+        if bytes.len() > BYTES_MAX {
+            return Err(LedgerError::one("", "the table is larger than 32 MiB; split it"));
+        }
+        let (mut rows, mut problems) = (Vec::new(), Vec::new());
+        self.read_csv(kind, bytes, &mut rows, &mut problems);
+        Ok(self.plan(&rows, problems))
+    }
+
+    /// Imports the table whole, or tells every problem and changes nothing.
+    pub async fn apply_csv(&self, author: &Author, kind: CsvKind, bytes: &[u8]) -> Result<Plan, LedgerError> {
+        let plan = self.plan_csv(kind, bytes)?;
+        self.carry_out(author, &plan).await?;
+        Ok(plan)
+    }
+
+    /// The register as CSV with Chinese headers, UTF-8 with BOM.
+    pub fn export_csv(&self, kind: CsvKind) -> Result<Vec<u8>, LedgerError> {
+        let facts = self.facts_now();
+        let corrupt = |error: csv::Error| LedgerError::Corrupt("table", error.to_string());
+        let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+        writer.write_record(kind.columns().iter().map(|column| column.zh)).map_err(corrupt)?;
+        for object in all_of(&facts, kind.register()).iter().filter(|object| kind.holds(object)) {
+            let fields = to_fields(object, &facts);
+            writer.write_record(kind.columns().iter().map(|column| write_cell(column, &fields))).map_err(corrupt)?;
+        }
+        writer.into_inner().map_err(|error| LedgerError::Corrupt("table", error.to_string()))
+    }
+
+    fn read_csv(&self, kind: CsvKind, bytes: &[u8], rows: &mut Vec<RawRow>, problems: &mut Vec<Problem>) {
+        let text = decode(bytes, problems);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+        let headers = match reader.headers() {
+            Ok(headers) => headers.clone(),
+            Err(error) => return problems.push(Problem::new("", format!("is no CSV table: {error}"))),
+        };
+        let columns = read_headers(kind, &headers, problems);
+        for record in reader.records() {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    let line = error.position().map_or(0, |position| u32::try_from(position.line()).unwrap_or(0));
+                    problems.push(Problem { line, ..Problem::new("", format!("is no CSV row: {error}")) });
+                    continue;
+                }
+            };
+            let line = record.position().map_or(0, |position| u32::try_from(position.line()).unwrap_or(u32::MAX));
+            if record.iter().all(str::is_empty) {
+                continue;
+            }
+            if rows.len() >= ROWS_MAX {
+                return problems
+                    .push(Problem { line, ..Problem::new("", format!("more than {ROWS_MAX} rows; split it")) });
+            }
+            if record.len() != headers.len() {
+                let told = format!(
+                    "has {} cells, the header has {}; put cells with commas in quotes",
+                    record.len(),
+                    headers.len()
+                );
+                problems.push(Problem { line, ..Problem::new("", told) });
+                continue;
+            }
+            rows.push(self.read_record(kind, &columns, &record, line, problems));
+        }
+    }
+
+    fn read_record(
+        &self,
+        kind: CsvKind,
+        columns: &[Option<&'static Column>],
+        record: &csv::StringRecord,
+        line: u32,
+        problems: &mut Vec<Problem>,
+    ) -> RawRow {
+        let facts = self.facts_now();
+        let mut row = RawRow { kind: kind.register(), line, ..RawRow::default() };
+        let code = columns.iter().position(|column| column.is_some_and(|column| column.field == "code"));
+        let code = code.and_then(|index| record.get(index)).map(unquoted).unwrap_or_default();
+        let old = by_code(&facts, kind.register(), code);
+        if let Some(old) = &old {
+            row.fields = to_fields(old, &facts);
+        }
+        if let Some(name) = kind.subject_kind() {
+            set(&mut row.fields, "details.kind", json!(name));
+        }
+        for (column, cell) in
+            columns.iter().zip(record).filter_map(|(column, cell)| column.map(|c| (c, unquoted(cell))))
+        {
+            row.columns.insert(column.field.into(), column.zh.into());
+            if cell.is_empty() {
+                if column.needed {
+                    problems.push(row.problem(column.field, "must not be empty"));
+                }
+                if !matches!(column.cell, Cell::Coordinate(_)) {
+                    clear(&mut row.fields, column.field);
+                }
+                continue;
+            }
+            match (column.cell, read_cell(column.cell, cell)) {
+                (Cell::Coordinate(index), Ok(value)) => set_coordinate(&mut row.fields, index, value),
+                (_, Ok(value)) => set(&mut row.fields, column.field, value),
+                (_, Err(told)) => {
+                    problems.push(Problem { line, ..Problem::new(column.zh, format!("{cell:?}: {told}")) });
+                    clear(&mut row.fields, column.field);
+                }
+            }
+        }
+        if kind == CsvKind::Trucks && get(&row.fields, "name").is_none() {
+            let plate = get(&row.fields, "details.plate").cloned().unwrap_or_default();
+            set(&mut row.fields, "name", plate);
+        }
+        if row.fields.get("place").and_then(Value::as_array).is_some_and(|place| place.iter().any(Value::is_null)) {
+            problems.push(row.problem("place", "write both longitude and latitude, or neither"));
+            clear(&mut row.fields, "place");
+        }
+        row
+    }
+}
+
+/// UTF-8 with or without BOM, else GBK.
+fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
+    let (text, _, broken) = encoding_rs::GB18030.decode(bytes);
+    if broken {
+        let line = text.split('\u{fffd}').next().unwrap_or_default().matches('\n').count() + 1;
+        let line = u32::try_from(line).unwrap_or(0);
+        problems.push(Problem { line, ..Problem::new("", "is neither UTF-8 nor GBK; save the table as CSV UTF-8") });
+    }
+    text.into_owned()
+}
+
+fn read_headers(
+    kind: CsvKind,
+    headers: &csv::StringRecord,
+    problems: &mut Vec<Problem>,
+) -> Vec<Option<&'static Column>> {
+    let mut found: Vec<Option<&'static Column>> = Vec::new();
+    for header in headers {
+        let name = header.trim();
+        let column = kind.columns().iter().find(|column| column.zh == name || column.en.eq_ignore_ascii_case(name));
+        if column.is_none() {
+            let names: Vec<&str> = kind.columns().iter().map(|column| column.zh).collect();
+            let told = format!("is no column of this table; there are {}", names.join(" "));
+            problems.push(Problem { line: 1, ..Problem::new(name, told) });
+        }
+        if let Some(column) = column
+            && found.iter().flatten().any(|other| other.zh == column.zh)
+        {
+            problems.push(Problem { line: 1, ..Problem::new(name, "stands twice; keep one") });
+        }
+        found.push(column);
+    }
+    for column in kind.columns().iter().filter(|column| column.needed) {
+        if !found.iter().flatten().any(|other| other.zh == column.zh) {
+            let told = format!("this column is missing (English: {})", column.en);
+            problems.push(Problem { line: 1, ..Problem::new(column.zh, told) });
+        }
+    }
+    found
+}
+
+fn read_cell(cell: Cell, text: &str) -> Result<Value, String> {
+    let number = || text.parse::<f64>().ok().filter(|n| n.is_finite());
+    match cell {
+        Cell::Text => Ok(json!(text)),
+        Cell::Number | Cell::Coordinate(_) => {
+            number().map(|n| json!(n)).ok_or_else(|| "is no number; write digits and one point, no unit".into())
+        }
+        Cell::Whole => text.parse::<u32>().map(|n| json!(n)).map_err(|_why| "is no whole number".into()),
+        Cell::Yes => match text.to_lowercase().as_str() {
+            "1" | "true" | "yes" | "是" | "启用" => Ok(json!(true)),
+            "0" | "false" | "no" | "否" | "停用" => Ok(json!(false)),
+            _ => Err("write 是 or 否".into()),
+        },
+        Cell::Time => {
+            let time = read_time(text).or_else(|| read_local(text));
+            time.map(|time| json!(time.to_rfc3339()))
+                .ok_or_else(|| "write a date as 2026-01-31 or 2026-01-31 08:00".into())
+        }
+        Cell::Protocol => read_protocol(text)
+            .map(|protocol| json!(protocol.code()))
+            .ok_or_else(|| "write mqtt, hj212, jt808 or modbus".into()),
+        Cell::Word(words) => words
+            .iter()
+            .find(|(word, zh)| *word == text || *zh == text)
+            .map(|(word, _)| json!(word))
+            .ok_or_else(|| format!("write {}", words.iter().map(|(_, zh)| *zh).collect::<Vec<_>>().join(", "))),
+        Cell::Codes => Ok(json!(split(text).collect::<Vec<_>>())),
+        Cell::Line => {
+            let point = |text: &str| {
+                let mut parts = text.split_whitespace().map(str::parse::<f64>);
+                let point = (parts.next()?.ok()?, parts.next()?.ok()?);
+                parts.next().is_none().then_some(point)
+            };
+            let points: Option<Vec<(f64, f64)>> = split(text).map(point).collect();
+            points.map(|points| json!(points)).ok_or_else(|| "write longitude latitude; longitude latitude; …".into())
+        }
+        Cell::Windows => {
+            let windows: Option<Vec<Value>> = split(text).map(read_window).collect();
+            windows.map(|windows| json!(windows)).ok_or_else(|| "write 22:00-06:00; several with ;".into())
+        }
+    }
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split([';', '；', '、']).map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn read_window(text: &str) -> Option<Value> {
+    let minute = |text: &str| {
+        let (hour, minute) = text.trim().split_once([':', '：'])?;
+        let (hour, minute) = (hour.parse::<u16>().ok()?, minute.parse::<u16>().ok()?);
+        (minute < 60 && hour * 60 + minute <= 1440).then_some(hour * 60 + minute)
+    };
+    let (days, hours) = text.rsplit_once(' ').map_or((None, text), |(days, hours)| (Some(days), hours));
+    let (from, to) = hours.split_once('-')?;
+    let days = days.map(|days| days.split(',').map(|day| day.trim().parse::<u8>()).collect::<Result<Vec<_>, _>>());
+    let days = days.transpose().ok()?.unwrap_or_default();
+    Some(json!({ "weekdays": days, "from_minute": minute(from)?, "to_minute": minute(to)? }))
+}
+
+/// `2026-01-31 08:00[:00]` in Beijing time.
+fn read_local(text: &str) -> Option<EventTime> {
+    let (date, time) = text.trim().split_once([' ', 'T'])?;
+    let day = read_time(date)?;
+    let mut parts = time.trim().split(':').map(str::parse::<i64>);
+    let (hour, minute) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    let second = parts.next().unwrap_or(Ok(0)).ok()?;
+    let right =
+        parts.next().is_none() && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
+    right.then(|| day.plus_ms(((hour * 60 + minute) * 60 + second) * 1000))
+}
+
+fn write_cell(column: &Column, fields: &Map<String, Value>) -> String {
+    let Some(value) = get(fields, column.field) else { return String::new() };
+    let text = match (column.cell, value) {
+        (Cell::Coordinate(index), value) => value.get(index).map(Value::to_string).unwrap_or_default(),
+        (Cell::Word(words), Value::String(word)) => {
+            words.iter().find(|(known, _)| known == word).map_or_else(|| word.clone(), |(_, zh)| (*zh).to_owned())
+        }
+        (Cell::Yes, value) => if value == &json!(true) { "是" } else { "否" }.to_owned(),
+        (Cell::Codes, Value::Array(codes)) => codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(";"),
+        (Cell::Line, Value::Array(points)) => {
+            let point = |point: &Value| format!("{} {}", point[0], point[1]);
+            points.iter().map(point).collect::<Vec<_>>().join(";")
+        }
+        (Cell::Windows, Value::Array(windows)) => windows.iter().map(write_window).collect::<Vec<_>>().join(";"),
+        (Cell::Time, Value::String(text)) => write_local(text),
+        (_, Value::String(text)) => {
+            let formula = text.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']);
+            if formula { format!("'{text}") } else { text.clone() }
+        }
+        (_, value) => value.to_string(),
+    };
+    text
+}
+
+fn write_window(window: &Value) -> String {
+    let time = |field: &str| {
+        let minutes = window.get(field).and_then(Value::as_u64).unwrap_or_default();
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    };
+    let days = window.get("weekdays").and_then(Value::as_array).filter(|days| !days.is_empty());
+    let days = days.map(|days| days.iter().map(Value::to_string).collect::<Vec<_>>().join(",") + " ");
+    format!("{}{}-{}", days.unwrap_or_default(), time("from_minute"), time("to_minute"))
+}
+
+/// Beijing time as spreadsheets show it, when it has no milliseconds.
+fn write_local(text: &str) -> String {
+    let fields = parse_rfc3339(text).and_then(|ms| LocalStamp::of(EventTime(ms), BEIJING_OFFSET_MINUTES).fields());
+    match fields {
+        Some((year, month, day, 0, 0, 0, 0)) => format!("{year:04}-{month:02}-{day:02}"),
+        Some((year, month, day, hour, minute, second, 0)) => {
+            format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Takes away the `'` that export put before a formula.
+fn unquoted(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\'']) => rest,
+        _ => cell,
+    }
+}
+
+fn set_coordinate(fields: &mut Map<String, Value>, index: usize, value: Value) {
+    let place = fields.entry("place").or_insert_with(|| json!([null, null]));
+    if let Some(slot) = place.get_mut(index) {
+        *slot = value;
+    }
+}
+
+fn clear(fields: &mut Map<String, Value>, path: &str) {
+    match path.split_once('.') {
+        Some((first, rest)) => {
+            if let Some(inner) = fields.get_mut(first).and_then(Value::as_object_mut) {
+                clear(inner, rest);
+                if inner.is_empty() {
+                    fields.remove(first);
+                }
+            }
+        }
+        None => drop(fields.remove(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

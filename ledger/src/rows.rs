@@ -1,0 +1,314 @@
+//! Rows of files ⇄ register objects. In files objects refer to each other by code and times are text; a [`RawRow`]
+//! remembers where each field stood, so that every problem is told with file, line and key or column.
+//!
+//! Same object = same code (limits: quantity, region, standard, class, subject kind and start; installations: device,
+//! subject, point and start).
+
+use crate::error::Problem;
+use crate::object::all_of;
+use model::envelope::ProtocolKind;
+use model::facts::Facts;
+use model::register::{Object, SubjectDetails};
+use model::time::{EventTime, LocalStamp, parse_rfc3339};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// A row as it stood in a file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RawRow {
+    pub(crate) kind: &'static str,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) fields: Map<String, Value>,
+    /// Field path → line, where a field has a line of its own.
+    pub(crate) lines: BTreeMap<String, u32>,
+    /// Field path → column's name, for CSV.
+    pub(crate) columns: BTreeMap<String, String>,
+}
+
+impl RawRow {
+    /// A problem of a field, told at the closest place that is known.
+    pub(crate) fn problem(&self, field: &str, message: impl Into<String>) -> Problem {
+        let mut path = field;
+        let mut line = None;
+        let mut place = None;
+        loop {
+            line = line.or_else(|| self.lines.get(path).copied());
+            place = place.or_else(|| self.columns.get(path).cloned());
+            let Some(end) = path.rfind(['.', '[']) else { break };
+            path = path.get(..end).unwrap_or_default();
+        }
+        let place = place.unwrap_or_else(|| field.to_owned());
+        Problem::new(place, message).in_file(&self.file, line.unwrap_or(self.line))
+    }
+}
+
+/// Where codes of each kind lead: ids of the registers, and negative ones of the rows.
+struct Codes(BTreeMap<(&'static str, String), i64>);
+
+impl Codes {
+    fn of(facts: &Facts) -> Self {
+        let mut codes = BTreeMap::new();
+        for row in facts.offices.values() {
+            codes.insert(("office", row.code.clone()), row.id.0);
+        }
+        for row in facts.grids.values() {
+            codes.insert(("grid", row.code.clone()), row.id.0);
+        }
+        for row in facts.subjects.values() {
+            codes.insert(("subject", row.code.clone()), row.id.0);
+            if let SubjectDetails::Truck { plate, .. } = &row.details {
+                codes.entry(("subject", plate.clone())).or_insert(row.id.0);
+            }
+        }
+        for row in facts.permits.values() {
+            codes.insert(("permit", row.code.clone()), row.id.0);
+        }
+        for row in facts.devices.values() {
+            codes.insert(("device", row.code.clone()), row.id.0);
+        }
+        Self(codes)
+    }
+
+    fn name(facts: &Facts, kind: &str, id: i64) -> Option<String> {
+        Some(match kind {
+            "office" => facts.offices.get(&model::id::OfficeId(id))?.code.clone(),
+            "grid" => facts.grids.get(&model::id::GridId(id))?.code.clone(),
+            "device" => facts.devices.get(&model::id::DeviceId(id))?.code.clone(),
+            _ => facts.subjects.get(&model::id::SubjectId(id))?.code.clone(),
+        })
+    }
+}
+
+/// Fields of a kind that refer to others: path and the kind referred to.
+fn references(kind: &str) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        "office" => &[("parent", "office")],
+        "grid" => &[("office", "office")],
+        "subject" => &[("grid", "grid"), ("details.site", "subject")],
+        "permit" => &[("trucks", "subject"), ("site", "subject"), ("disposal_site", "subject")],
+        "installation" => &[("device", "device"), ("subject", "subject")],
+        _ => &[],
+    }
+}
+
+const TIMES: [&str; 2] = ["valid_from", "valid_to"];
+
+/// Turns rows into objects, in order; `None` where a row has a problem.
+pub(crate) fn to_objects(rows: &[RawRow], facts: &Facts, problems: &mut Vec<Problem>) -> Vec<Option<Object>> {
+    let mut codes = Codes::of(facts);
+    let mut ids = Vec::new();
+    let mut first: BTreeMap<(&str, String), &RawRow> = BTreeMap::new();
+    for (id, row) in (1_i64..).zip(rows) {
+        let code = row.fields.get("code").and_then(Value::as_str).map(str::to_owned);
+        let Some(code) = code else {
+            ids.push(-id);
+            continue;
+        };
+        if let Some(other) = first.insert((row.kind, code.clone()), row) {
+            let told = format!("{code} stands already in {} line {}; keep one of them", other.file, other.line);
+            problems.push(row.problem("code", told));
+        }
+        let own = *codes.0.entry((row.kind, code)).or_insert(-id);
+        ids.push(own);
+        if let Some(plate) = get(&row.fields, "details.plate").and_then(Value::as_str) {
+            codes.0.entry(("subject", plate.to_owned())).or_insert(own);
+        }
+    }
+    rows.iter().zip(ids).map(|(row, id)| to_object(row, id, &codes, facts, problems)).collect()
+}
+
+fn to_object(row: &RawRow, id: i64, codes: &Codes, facts: &Facts, problems: &mut Vec<Problem>) -> Option<Object> {
+    let told = problems.len();
+    let mut fields = row.fields.clone();
+    if fields.remove("id").is_some() {
+        problems.push(row.problem("id", "ids are given by the ledger; leave it out"));
+    }
+    for (path, kind) in references(row.kind) {
+        let Some(slot) = get_mut(&mut fields, path) else { continue };
+        resolve(row, path, kind, slot, codes, problems);
+    }
+    for field in TIMES {
+        let Some(slot) = fields.get_mut(field) else { continue };
+        match slot.as_str().and_then(read_time) {
+            Some(time) => *slot = json!(time.as_ms()),
+            None => {
+                problems.push(row.problem(field, "write a date as 2026-01-31 or a time as 2026-01-31T08:00:00+08:00"))
+            }
+        }
+    }
+    if !matches!(row.kind, "profile" | "calendar" | "rule") {
+        fields.insert("id".into(), json!(id));
+    }
+    if problems.len() > told {
+        return None;
+    }
+    let object = match row.kind {
+        "office" => read(row, fields, problems).map(Object::Office),
+        "grid" => read(row, fields, problems).map(Object::Grid),
+        "subject" => read(row, fields, problems).map(Object::Subject),
+        "permit" => read(row, fields, problems).map(Object::Permit),
+        "limit" => read(row, fields, problems).map(Object::Limit),
+        "profile" => read(row, fields, problems).map(Object::Profile),
+        "device" => read(row, fields, problems).map(Object::Device),
+        "installation" => read(row, fields, problems).map(Object::Installation),
+        "calendar" => read(row, fields, problems).map(Object::Calendar),
+        _ => read(row, fields, problems).map(Object::Rule),
+    }?;
+    Some(known_by_content(object, facts))
+}
+
+/// Limits and installations have no code: the row with the same key is the same object.
+fn known_by_content(mut object: Object, facts: &Facts) -> Object {
+    match &mut object {
+        Object::Limit(row) => {
+            let same = facts.limits.values().find(|old| {
+                (&old.quantity, &old.region, &old.standard) == (&row.quantity, &row.region, &row.standard)
+                    && (&old.class, &old.subject_kind, old.valid_from)
+                        == (&row.class, &row.subject_kind, row.valid_from)
+            });
+            row.id = same.map_or(row.id, |old| old.id);
+        }
+        Object::Installation(row) => {
+            let same = facts
+                .installations_of(row.device)
+                .find(|old| (old.subject, &old.point, old.valid_from) == (row.subject, &row.point, row.valid_from));
+            row.id = same.map_or(row.id, |old| old.id);
+        }
+        _ => {}
+    }
+    object
+}
+
+fn resolve(row: &RawRow, path: &str, kind: &'static str, slot: &mut Value, codes: &Codes, problems: &mut Vec<Problem>) {
+    match slot {
+        Value::String(code) => match codes.0.get(&(kind, code.clone())) {
+            Some(id) => *slot = json!(id),
+            None => {
+                let told =
+                    format!("there is no {kind} {code:?} in the registers or in these files; write a known code");
+                problems.push(row.problem(path, told));
+            }
+        },
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                resolve(row, &format!("{path}[{index}]"), kind, item, codes, problems);
+            }
+        }
+        _ => problems.push(row.problem(path, format!("write the code of a {kind} in quotes"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(row: &RawRow, fields: Map<String, Value>, problems: &mut Vec<Problem>) -> Option<T> {
+    serde_path_to_error::deserialize(Value::Object(fields))
+        .map_err(|error| {
+            let path = error.path().to_string();
+            let path = if path == "." { "" } else { &path };
+            problems.push(row.problem(path, error.inner().to_string()));
+        })
+        .ok()
+}
+
+/// A date (Beijing midnight) or an RFC 3339 time.
+pub(crate) fn read_time(text: &str) -> Option<EventTime> {
+    let text = text.trim();
+    if let Some(ms) = parse_rfc3339(text) {
+        return Some(EventTime(ms));
+    }
+    let date = text.replace('/', "-");
+    let mut parts = date.split('-').map(str::parse::<u16>);
+    let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    if parts.next().is_some() || year < 1970 {
+        return None;
+    }
+    let stamp = LocalStamp::new(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?, 0, 0, 0, 0)?;
+    Some(stamp.at_offset(model::time::BEIJING_OFFSET_MINUTES))
+}
+
+/// An object as files write it: codes instead of ids, times as text, no nulls.
+pub(crate) fn to_fields(object: &Object, facts: &Facts) -> Map<String, Value> {
+    let value = serde_json::to_value(object).unwrap_or_default();
+    let Some(Value::Object(mut fields)) = value.get("row").cloned() else { return Map::new() };
+    fields.remove("id");
+    for (path, kind) in references(crate::object::ObjectKey::of(object).kind) {
+        let Some(slot) = get_mut(&mut fields, path) else { continue };
+        let name =
+            |id: &Value| id.as_i64().and_then(|id| Codes::name(facts, kind, id)).map_or(Value::Null, Value::String);
+        let named = match &*slot {
+            Value::Array(ids) => Value::Array(ids.iter().map(name).collect()),
+            id => name(id),
+        };
+        *slot = named;
+    }
+    for field in TIMES {
+        if let Some(slot) = fields.get_mut(field)
+            && let Some(ms) = slot.as_i64()
+        {
+            *slot = Value::String(EventTime(ms).to_rfc3339());
+        }
+    }
+    without_nulls(&mut fields);
+    fields
+}
+
+fn without_nulls(fields: &mut Map<String, Value>) {
+    fields.retain(|_, value| !value.is_null());
+    for value in fields.values_mut() {
+        match value {
+            Value::Object(inner) => without_nulls(inner),
+            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(without_nulls),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn get<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        Some((first, rest)) => get(fields.get(first)?.as_object()?, rest),
+        None => fields.get(path),
+    }
+}
+
+fn get_mut<'a>(fields: &'a mut Map<String, Value>, path: &str) -> Option<&'a mut Value> {
+    match path.split_once('.') {
+        Some((first, rest)) => get_mut(fields.get_mut(first)?.as_object_mut()?, rest),
+        None => fields.get_mut(path),
+    }
+}
+
+/// Sets a field by path, making the tables on the way.
+pub(crate) fn set(fields: &mut Map<String, Value>, path: &str, value: Value) {
+    match path.split_once('.') {
+        Some((first, rest)) => {
+            let inner = fields.entry(first).or_insert_with(|| Value::Object(Map::new()));
+            if let Some(inner) = inner.as_object_mut() {
+                set(inner, rest, value);
+            }
+        }
+        None => drop(fields.insert(path.to_owned(), value)),
+    }
+}
+
+/// The object of a code, for rows that change only some fields.
+pub(crate) fn by_code(facts: &Facts, kind: &str, code: &str) -> Option<Object> {
+    let has = |object: &Object| match object {
+        Object::Subject(row) => row.code == code,
+        Object::Permit(row) => row.code == code,
+        Object::Device(row) => row.code == code,
+        _ => false,
+    };
+    all_of(facts, kind).into_iter().find(has)
+}
+
+/// `mqtt`, `HJ212`, `jt/t 808`, `Modbus` … as people write them.
+pub(crate) fn read_protocol(text: &str) -> Option<ProtocolKind> {
+    let plain: String = text.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    match plain.as_str() {
+        "mqtt" => Some(ProtocolKind::Mqtt),
+        "hj212" | "hjt212" => Some(ProtocolKind::Hj212),
+        "jt808" | "jtt808" => Some(ProtocolKind::Jt808),
+        "modbus" | "modbustcp" => Some(ProtocolKind::Modbus),
+        _ => None,
+    }
+}
