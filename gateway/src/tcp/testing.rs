@@ -1,0 +1,224 @@
+//! Fakes of the seams: an inlet whose completions the test releases, a directory, and a doorstep and wire that remember.
+
+use crate::budget::Budget;
+use crate::edge::Edge;
+use crate::online::Online;
+use bytes::Bytes;
+use model::envelope::{Envelope, Position, ProtocolKind};
+use model::id::{DeviceId, PrincipalId};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
+use model::register::ModbusPoll;
+use model::seams::{
+    AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog,
+};
+use model::time::{IngestTime, ManualClock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
+
+/// Holds every batch until the test says how it ended.
+#[derive(Default)]
+pub(crate) struct FakeInlet {
+    held: Mutex<Vec<(Vec<Envelope>, Completion)>>,
+    seen: Mutex<Vec<Envelope>>,
+    seq: AtomicU64,
+    news: Notify,
+}
+
+impl FakeInlet {
+    /// Waits until so many frames have been handed over in all.
+    pub(crate) async fn frames(&self, count: usize) -> Vec<Envelope> {
+        loop {
+            let news = self.news.notified();
+            let seen = self.seen.lock().unwrap().clone();
+            if seen.len() >= count {
+                return seen;
+            }
+            news.await;
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    /// Ends everything held, the newest first, so that order must come from the receiver.
+    pub(crate) fn release(&self, result: &Result<(), AppendError>) {
+        let held = std::mem::take(&mut *self.held.lock().unwrap());
+        let mut ended = Vec::new();
+        for (batch, done) in held {
+            let count = u32::try_from(batch.len()).unwrap();
+            let seq = 1 + self.seq.fetch_add(u64::from(count), Ordering::SeqCst);
+            let committed = Committed { first: Position { partition: 0, seq }, count, at: IngestTime(0) };
+            ended.push((done, result.clone().map(|()| committed)));
+        }
+        for (done, result) in ended.into_iter().rev() {
+            done(result);
+        }
+    }
+}
+
+impl Inlet for FakeInlet {
+    fn accept(&self, batch: Vec<Envelope>, done: Completion) {
+        self.seen.lock().unwrap().extend(batch.clone());
+        self.held.lock().unwrap().push((batch, done));
+        self.news.notify_waiters();
+    }
+}
+
+pub(crate) struct FakeDirectory {
+    devices: Mutex<Vec<(Arc<DeviceAtEdge>, String)>>,
+    revision: AtomicU64,
+}
+
+impl FakeDirectory {
+    pub(crate) fn set(&self, devices: Vec<(DeviceAtEdge, &str)>) {
+        let devices = devices.into_iter().map(|(device, secret)| (Arc::new(device), secret.to_owned()));
+        *self.devices.lock().unwrap() = devices.collect();
+        self.revision.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn find(&self, protocol: ProtocolKind, identity: &str) -> Option<(Arc<DeviceAtEdge>, String)> {
+        let devices = self.devices.lock().unwrap();
+        devices.iter().find(|(device, _)| device.protocol == protocol && *device.identity == *identity).cloned()
+    }
+}
+
+impl DeviceDirectory for FakeDirectory {
+    fn admit(&self, attempt: Attempt<'_>) -> Admission {
+        let (found, secret) = match attempt {
+            Attempt::Hj212 { mn, password } => (self.find(ProtocolKind::Hj212, mn), password.as_bytes()),
+            Attempt::Jt808 { phone, auth_code } => (self.find(ProtocolKind::Jt808, phone), auth_code),
+            Attempt::Mqtt { .. } => (None, &[][..]),
+        };
+        match found {
+            None => Admission::UnknownIdentity,
+            Some((device, _)) if !device.enabled => Admission::Disabled,
+            Some((_, expected)) if expected.as_bytes() != secret => Admission::WrongSecret,
+            Some((device, _)) => Admission::Granted(Arc::new(Principal {
+                id: device.principal,
+                name: Arc::clone(&device.code),
+                grants: Grants::One(device.id),
+                credential_version: 1,
+            })),
+        }
+    }
+
+    fn device(&self, id: DeviceId) -> Option<Arc<DeviceAtEdge>> {
+        self.devices.lock().unwrap().iter().map(|(device, _)| device).find(|device| device.id == id).cloned()
+    }
+
+    fn device_by_code(&self, code: &str) -> Option<Arc<DeviceAtEdge>> {
+        self.devices.lock().unwrap().iter().map(|(device, _)| device).find(|device| *device.code == *code).cloned()
+    }
+
+    fn device_by_identity(&self, protocol: ProtocolKind, identity: &str) -> Option<Arc<DeviceAtEdge>> {
+        self.find(protocol, identity).map(|(device, _)| device)
+    }
+
+    fn devices(&self, protocol: ProtocolKind) -> Vec<Arc<DeviceAtEdge>> {
+        let devices = self.devices.lock().unwrap();
+        devices.iter().map(|(device, _)| Arc::clone(device)).filter(|device| device.protocol == protocol).collect()
+    }
+
+    fn register_terminal(&self, phone: &str) -> Option<Bytes> {
+        self.find(ProtocolKind::Jt808, phone).map(|(_, code)| Bytes::from(code))
+    }
+
+    fn hj212_password(&self, id: DeviceId) -> Option<Arc<str>> {
+        let devices = self.devices.lock().unwrap();
+        devices.iter().find(|(device, _)| device.id == id).map(|(_, secret)| Arc::from(secret.as_str()))
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision.load(Ordering::SeqCst)
+    }
+
+    fn still_admitted(&self, principal: &Principal) -> bool {
+        let Grants::One(id) = principal.grants else { return false };
+        self.device(id).is_some_and(|device| device.enabled)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FakeDoorstep {
+    pub(crate) knocks: Mutex<Vec<Knock>>,
+    pub(crate) refusals: Mutex<Vec<Refusal>>,
+}
+
+impl Doorstep for FakeDoorstep {
+    fn unknown(&self, knock: Knock) {
+        self.knocks.lock().unwrap().push(knock);
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        self.refusals.lock().unwrap().push(refusal);
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FakeWire {
+    pub(crate) acknowledged: Mutex<Vec<(DeviceId, u64)>>,
+    pub(crate) events: Mutex<Vec<(DeviceId, &'static str)>>,
+}
+
+impl WireLog for FakeWire {
+    fn connected(&self, device: DeviceId, _connection: u64, _peer: &str, _at: IngestTime) {
+        self.events.lock().unwrap().push((device, "connected"));
+    }
+
+    fn disconnected(&self, device: DeviceId, _connection: u64, _at: IngestTime) {
+        self.events.lock().unwrap().push((device, "disconnected"));
+    }
+
+    fn acknowledged(&self, device: DeviceId, first: Position, _acknowledged: IngestTime) {
+        self.acknowledged.lock().unwrap().push((device, first.seq));
+    }
+}
+
+/// The fakes and the edge made of them.
+pub(crate) struct World {
+    pub(crate) inlet: Arc<FakeInlet>,
+    pub(crate) directory: Arc<FakeDirectory>,
+    pub(crate) doorstep: Arc<FakeDoorstep>,
+    pub(crate) wire: Arc<FakeWire>,
+    pub(crate) edge: Edge,
+}
+
+impl World {
+    pub(crate) fn new(devices: Vec<(DeviceAtEdge, &str)>) -> Self {
+        let inlet = Arc::new(FakeInlet::default());
+        let directory = Arc::new(FakeDirectory { devices: Mutex::default(), revision: AtomicU64::new(0) });
+        directory.set(devices);
+        let (doorstep, wire) = (Arc::new(FakeDoorstep::default()), Arc::new(FakeWire::default()));
+        let edge = Edge {
+            inlet: Arc::<FakeInlet>::clone(&inlet),
+            directory: Arc::<FakeDirectory>::clone(&directory),
+            doorstep: Arc::<FakeDoorstep>::clone(&doorstep),
+            wire: Arc::<FakeWire>::clone(&wire),
+            clock: Arc::new(ManualClock::at(IngestTime(1_767_240_000_000))),
+            budget: Arc::new(Budget::default()),
+            online: Arc::new(Online::default()),
+        };
+        Self { inlet, directory, doorstep, wire, edge }
+    }
+}
+
+pub(crate) fn device(id: i64, protocol: ProtocolKind, identity: &str, strictness: Strictness) -> DeviceAtEdge {
+    DeviceAtEdge {
+        id: DeviceId(id),
+        code: Arc::from(format!("d{id}")),
+        protocol,
+        identity: Arc::from(identity),
+        strictness,
+        offset_minutes: 480,
+        principal: PrincipalId(100 + id),
+        poll: None,
+        enabled: true,
+    }
+}
+
+pub(crate) fn modbus_device(id: i64, poll: ModbusPoll) -> DeviceAtEdge {
+    let address = poll.address.clone();
+    DeviceAtEdge { poll: Some(Arc::new(poll)), ..device(id, ProtocolKind::Modbus, &address, Strictness::Reject) }
+}
