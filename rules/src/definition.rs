@@ -29,7 +29,7 @@
 
 mod check;
 mod nearest;
-mod raw;
+mod reader;
 
 use model::envelope::ProtocolKind;
 use model::episode::EpisodeClass;

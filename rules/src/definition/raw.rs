@@ -1,1 +1,0 @@
-//! Serde shape.

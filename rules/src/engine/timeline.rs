@@ -1,0 +1,88 @@
+//! The versions of one rule. A version judges the event times from its activation on, so that data that comes late is judged
+//! by the version that was live when it happened; the first version also judges everything before it.
+
+use super::codec::{Reader, Writer};
+use crate::definition::{CompiledRule, check};
+use std::sync::Arc;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Version {
+    pub(super) from: i64,
+    pub(super) number: u32,
+    pub(super) active: bool,
+    pub(super) rule: Arc<CompiledRule>,
+    text: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Timeline {
+    pub(super) code: String,
+    /// Never empty, ordered by `from`.
+    versions: Vec<Version>,
+}
+
+impl Timeline {
+    /// `None` when the text does not compile; the ledger refuses such texts before they get here.
+    pub(super) fn new(code: &str, number: u32, active: bool, text: &str, from: i64) -> Option<Self> {
+        Some(Self { code: code.to_owned(), versions: vec![version(number, active, text, from)?] })
+    }
+
+    /// Adds a version; false when it does not compile or is of another kind, which needs a code of its own.
+    pub(super) fn add(&mut self, number: u32, active: bool, text: &str, from: i64) -> bool {
+        let Some(version) = version(number, active, text, from) else { return false };
+        let same = std::mem::discriminant(&version.rule.kind) == std::mem::discriminant(&self.newest().rule.kind);
+        if !same || self.versions.iter().any(|known| known.number == number) {
+            return false;
+        }
+        self.versions.push(version);
+        self.versions.sort_by_key(|version| (version.from, version.number));
+        if self.versions.len() > VERSIONS_MAX {
+            self.versions.remove(0);
+        }
+        true
+    }
+
+    pub(super) fn newest(&self) -> &Version {
+        self.versions.last().expect("a timeline has at least one version")
+    }
+
+    /// The version that judges event time `at`.
+    pub(super) fn at(&self, at: i64) -> &Version {
+        let newest = self.newest();
+        if newest.from <= at || self.versions.len() == 1 {
+            return newest;
+        }
+        let later = self.versions.partition_point(|version| version.from <= at);
+        self.versions.get(later.saturating_sub(1)).unwrap_or(newest)
+    }
+
+    pub(super) fn write(&self, w: &mut Writer) {
+        w.text(&self.code);
+        w.unsigned(self.versions.len() as u64);
+        for version in &self.versions {
+            w.signed(version.from);
+            w.unsigned(u64::from(version.number));
+            w.flag(version.active);
+            w.text(&version.text);
+        }
+    }
+
+    pub(super) fn read(r: &mut Reader<'_>) -> Option<Self> {
+        let code = r.text()?.to_owned();
+        let count = r.count()?;
+        let mut versions = Vec::new();
+        for _ in 0..count {
+            let (from, number, active) = (r.signed()?, r.small()?, r.flag()?);
+            versions.push(version(number, active, r.text()?, from)?);
+        }
+        (!versions.is_empty()).then_some(Self { code, versions })
+    }
+}
+
+fn version(number: u32, active: bool, text: &str, from: i64) -> Option<Version> {
+    let rule = Arc::new(check(text).ok()?);
+    Some(Version { from, number, active, rule, text: text.to_owned() })
+}
+
+/// Versions kept; the oldest kept one also stands for those before it.
+const VERSIONS_MAX: usize = 8;
