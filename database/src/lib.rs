@@ -3,7 +3,7 @@
 //! One SQL text serves SQLite and PostgreSQL: `$1` placeholders, the types `i64`, `f64`, `&str`/`String`, `&[u8]`/`Vec<u8>` (truth values as 0/1),
 //! `ON CONFLICT`, `RETURNING`, no engine's own functions. Do not bind `Arc<str>`: the driver cannot take it on SQLite.
 //!
-//! ```ignore
+//! ```text
 //! let db = Database::open(Options::sqlite(dir.join("lantian.db"))).await?;
 //! db.migrate(&Component { name: "shop", migrations: &[include_str!("1.sql")] }).await?;
 //! let id = database::transaction!(db, |tx| -> Result<i64, DbError> {

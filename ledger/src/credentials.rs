@@ -114,10 +114,7 @@ impl Credentials {
         if known.protocol != ProtocolKind::Hj212 {
             return Err(LedgerError::one("password", "only an HJ 212 device has a password"));
         }
-        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | '=' | ',' | '&' | '#');
-        if !(6..=32).contains(&password.len()) || !password.chars().all(plain) {
-            return Err(LedgerError::one("password", "write 6 to 32 letters and digits, none of ; = , & #"));
-        }
+        check_password(password)?;
         self.give(author, device, Some(password)).await
     }
 
@@ -278,6 +275,9 @@ impl Credentials {
 impl Ledger {
     /// Makes a quarantined identity a device, installs it, and gives it a credential.
     pub async fn accept_unknown(&self, author: &Author, wanted: Acceptance) -> Result<Accepted, LedgerError> {
+        if let Some(password) = wanted.password.as_deref().filter(|_| wanted.protocol == ProtocolKind::Hj212) {
+            check_password(password)?;
+        }
         let mut objects = vec![Object::Device(Device {
             id: DeviceId(-1),
             code: wanted.code,
@@ -312,6 +312,15 @@ impl Ledger {
         };
         Ok(Accepted { device, issued })
     }
+}
+
+/// What an HJ 212 frame can carry.
+fn check_password(password: &str) -> Result<(), LedgerError> {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | '=' | ',' | '&' | '#');
+    if (6..=32).contains(&password.len()) && password.chars().all(plain) {
+        return Ok(());
+    }
+    Err(LedgerError::one("password", "write 6 to 32 letters and digits, none of ; = , & #"))
 }
 
 async fn told(

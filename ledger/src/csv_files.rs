@@ -282,7 +282,7 @@ impl Ledger {
         for (column, cell) in
             columns.iter().zip(record).filter_map(|(column, cell)| column.map(|c| (c, unquoted(cell))))
         {
-            row.columns.insert(column.field.into(), column.zh.into());
+            row.columns.entry(column.field.into()).or_insert_with(|| column.zh.into());
             if cell.is_empty() {
                 if column.needed {
                     problems.push(row.problem(column.field, "must not be empty"));
