@@ -1,0 +1,260 @@
+//! What a JT/T 808 connection decides, without a socket; and a takeover over real ones.
+
+use super::{Jt808Config, Jt808Session, serve};
+use crate::tcp::testing::{World, device};
+use crate::tcp::{Actions, CloseReason, Opening, Session};
+use model::envelope::{Channel, Position as Place, ProtocolKind, edge_remark};
+use model::id::DeviceId;
+use model::principal::Strictness;
+use model::seams::Committed;
+use model::time::IngestTime;
+use model::verdict::RefusalReason;
+use protocol::jt808::{
+    Authenticate, Decoded, Event, Framer, Message, Packet, Parts, Phone, Position, Register, RegisterForm, Version,
+    encode, encode_raw, id, time_bcd,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+const NOW: IngestTime = IngestTime(1_767_240_000_000);
+const OLD: Version = Version::V2013;
+const NEW: Version = Version::V2019 { protocol: 1 };
+
+fn world() -> World {
+    let kind = ProtocolKind::Jt808;
+    World::new(vec![
+        (device(1, kind, "13800000001", Strictness::Reject), "code-1"),
+        (device(2, kind, "13800000002", Strictness::Accept), "code-2"),
+    ])
+}
+
+fn session(world: &World) -> Jt808Session {
+    let edge = world.edge.clone();
+    Jt808Session::new(Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new() })
+}
+
+fn phone(version: Version, number: u8) -> Phone {
+    Phone::from_digits(&format!("1380000000{number}"), version).unwrap()
+}
+
+fn authenticate(version: Version, number: u8, code: &str) -> Vec<u8> {
+    let imei: &[u8] = if version.is_2019() { &[b'8'; 15] } else { &[] };
+    let message = Message::Authenticate(Authenticate { code: code.as_bytes(), imei, software: &[] });
+    encode(version, &phone(version, number), 3, &message)
+}
+
+fn position(version: Version, number: u8) -> Vec<u8> {
+    let time_bcd = time_bcd((2026, 1, 1, 12, 0, 0, 0));
+    let position = Position { status: 3, lat_e6: 34_800_000, lon_e6: 113_500_000, time_bcd, ..Position::default() };
+    encode(version, &phone(version, number), 77, &Message::Position(position))
+}
+
+fn feed(session: &mut Jt808Session, bytes: &[u8]) -> Actions {
+    let mut out = Actions::default();
+    session.on_bytes(bytes);
+    session.advance(NOW, 64, &mut out);
+    out
+}
+
+fn durable(session: &mut Jt808Session, count: u32) -> Actions {
+    let mut out = Actions::default();
+    let committed = Committed { first: Place { partition: 0, seq: 5 }, count, at: NOW };
+    session.on_durable(&committed, NOW, &mut out);
+    out
+}
+
+/// `(message id, serial answered, result)` of each answer.
+fn said(wire: &[u8]) -> Vec<(u16, u16, u8)> {
+    let mut framer = Framer::new();
+    framer.push(wire);
+    let mut said = Vec::new();
+    while let Some(event) = framer.next_event() {
+        let Event::Frame { raw, .. } = event else { panic!("oversize") };
+        let parts = Parts::split(&raw).unwrap();
+        assert!(parts.check_ok() && parts.length_ok());
+        said.push(match Decoded::read(&parts.header, parts.body).message {
+            Message::PlatformReply { serial, result, .. } => (id::PLATFORM_REPLY, serial, result),
+            Message::RegisterReply { serial, result, .. } => (id::REGISTER_REPLY, serial, result),
+            Message::Time { .. } => (id::TIME, 0, 0),
+            other => panic!("{other:?}"),
+        });
+    }
+    said
+}
+
+fn logged_in(world: &World, version: Version, number: u8) -> Jt808Session {
+    let mut session = session(world);
+    let out = feed(&mut session, &authenticate(version, number, &format!("code-{number}")));
+    assert_eq!(said(&out.send), [(id::PLATFORM_REPLY, 3, 0)]);
+    assert!(out.established && out.append.is_empty());
+    session
+}
+
+#[test]
+fn a_known_phone_registers_and_gets_its_code_and_an_unknown_one_result_4() {
+    let world = world();
+    let register = |version, form, number, sizes: [usize; 3]| {
+        let zeros = [0_u8; 30];
+        let message = Message::Register(Register {
+            form,
+            province: 41,
+            city: 101,
+            maker: &zeros[..sizes[0]],
+            model: &zeros[..sizes[1]],
+            terminal_id: &zeros[..sizes[2]],
+            plate_colour: 2,
+            plate: b"A12345",
+        });
+        encode(version, &phone(version, number), 1, &message)
+    };
+    for (version, form, sizes) in [
+        (OLD, RegisterForm::V2011, [5, 8, 7]),
+        (OLD, RegisterForm::V2013, [5, 20, 7]),
+        (NEW, RegisterForm::V2019, [11, 30, 30]),
+    ] {
+        let out = feed(&mut session(&world), &register(version, form, 1, sizes));
+        assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 0)]);
+        assert!(out.send.windows(6).any(|window| window == b"code-1"));
+        let out = feed(&mut session(&world), &register(version, form, 9, sizes));
+        assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 4)]);
+        assert!(out.append.is_empty());
+    }
+    assert_eq!(world.doorstep.knocks.lock().unwrap()[0].identity, "13800000009");
+}
+
+#[test]
+fn a_wrong_or_stolen_code_is_answered_1_and_opens_nothing() {
+    let world = world();
+    for code in ["wrong", "code-2", ""] {
+        let mut session = session(&world);
+        let out = feed(&mut session, &authenticate(OLD, 1, code));
+        assert_eq!(said(&out.send), [(id::PLATFORM_REPLY, 3, 1)]);
+        let out = feed(&mut session, &position(OLD, 1));
+        assert!(out.append.is_empty() && out.send.is_empty());
+    }
+    assert!(world.edge.online.is_empty());
+}
+
+#[test]
+fn nothing_is_taken_before_authentication() {
+    let world = world();
+    let mut session = session(&world);
+    let heartbeat = encode(OLD, &phone(OLD, 1), 2, &Message::Heartbeat { body: &[] });
+    let out = feed(&mut session, &[heartbeat, position(OLD, 1)].concat());
+    assert_eq!(said(&out.send), [(id::PLATFORM_REPLY, 2, 1)]);
+    assert!(out.append.is_empty());
+    let refusals = world.doorstep.refusals.lock().unwrap();
+    assert!(refusals.iter().all(|refusal| refusal.reason == RefusalReason::NotAuthenticated));
+    assert_eq!(refusals.len(), 2);
+}
+
+#[test]
+fn data_is_kept_unescaped_and_answered_after_the_append_alone() {
+    let world = world();
+    for version in [OLD, NEW] {
+        let mut session = logged_in(&world, version, 1);
+        let sent = position(version, 1);
+        let out = feed(&mut session, &sent);
+        assert!(out.send.is_empty());
+        let [envelope] = out.append.as_slice() else { panic!("one frame") };
+        assert_eq!((envelope.device, envelope.channel), (DeviceId(1), Channel::Jt808Frame));
+        assert_eq!(protocol::jt808::escape(&envelope.raw), sent);
+        let out = durable(&mut session, 1);
+        assert_eq!(said(&out.send), [(id::PLATFORM_REPLY, 77, 0)]);
+        assert_eq!(out.acknowledged, [(DeviceId(1), Place { partition: 0, seq: 5 })]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_stored_and_answered_too() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let part = Some(Packet { total: 2, number: 1 });
+    let frames = [
+        encode_raw(OLD, &phone(OLD, 1), 10, None, 0x0200, b"short"),
+        encode_raw(OLD, &phone(OLD, 1), 11, None, 0x0F3A, b"vendor"),
+        encode_raw(OLD, &phone(OLD, 1), 12, part, 0x0801, b"part"),
+        encode_raw(OLD, &phone(OLD, 1), 13, None, id::TERMINAL_REPLY, &[0, 1, 0x81, 3, 0]),
+        encode_raw(OLD, &phone(OLD, 1), 14, None, id::TIME_WANTED, &[]),
+    ];
+    assert_eq!(feed(&mut session, &frames.concat()).append.len(), 5);
+    let reply = |serial| (id::PLATFORM_REPLY, serial, 0);
+    assert_eq!(said(&durable(&mut session, 5).send), [reply(10), reply(11), reply(12), (id::TIME, 0, 0)]);
+}
+
+#[test]
+fn another_phone_on_the_connection_is_refused() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let out = feed(&mut session, &position(OLD, 2));
+    assert!(out.append.is_empty() && out.send.is_empty());
+}
+
+#[test]
+fn a_wrong_check_is_refused_or_remarked_by_the_devices_strictness() {
+    let world = world();
+    for (number, taken) in [(1, false), (2, true)] {
+        let mut session = logged_in(&world, OLD, number);
+        let mut sent = position(OLD, number);
+        let at = sent.len() - 2;
+        sent[at] ^= 1;
+        let out = feed(&mut session, &sent);
+        assert_eq!(out.append.len(), usize::from(taken));
+        if taken {
+            assert_eq!(out.append[0].remarks, edge_remark::CHECK_BAD);
+        } else {
+            let refusal = world.doorstep.refusals.lock().unwrap().pop().unwrap();
+            assert_eq!((refusal.reason, refusal.device), (RefusalReason::CheckBad, Some(DeviceId(1))));
+        }
+    }
+}
+
+#[test]
+fn after_logout_nothing_more_is_taken_but_the_logout_is_answered() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let logout = encode(OLD, &phone(OLD, 1), 20, &Message::Logout);
+    let out = feed(&mut session, &[logout, position(OLD, 1)].concat());
+    assert_eq!(out.append.len(), 1);
+    assert_eq!(said(&durable(&mut session, 1).send), [(id::PLATFORM_REPLY, 20, 0)]);
+    assert!(world.edge.online.is_empty());
+}
+
+#[test]
+fn a_device_that_is_switched_off_is_cut() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let mut off = device(1, ProtocolKind::Jt808, "13800000001", Strictness::Reject);
+    off.enabled = false;
+    world.directory.set(vec![(off, "code-1")]);
+    let out = feed(&mut session, &position(OLD, 1));
+    assert_eq!(out.close, Some(CloseReason::Revoked));
+    assert!(out.append.is_empty());
+}
+
+#[tokio::test]
+async fn a_second_login_of_a_phone_replaces_the_first() {
+    let world = world();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = CancellationToken::new();
+    let served = tokio::spawn(serve(listener, world.edge.clone(), Jt808Config::default(), cancel.clone()));
+    let mut byte = [0];
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(&authenticate(OLD, 1, "code-1")).await.unwrap();
+    first.read_exact(&mut byte).await.unwrap();
+    let mut second = TcpStream::connect(address).await.unwrap();
+    second.write_all(&authenticate(NEW, 1, "code-1")).await.unwrap();
+    second.read_exact(&mut byte).await.unwrap();
+    let mut left = Vec::new();
+    first.read_to_end(&mut left).await.unwrap();
+    assert_eq!(world.edge.online.get(DeviceId(1)).unwrap().connection, 2);
+    second.write_all(&position(NEW, 1)).await.unwrap();
+    world.inlet.frames(1).await;
+    cancel.cancel();
+    world.inlet.release(&Ok(()));
+    served.await.unwrap();
+    assert_eq!(world.wire.acknowledged.lock().unwrap().len(), 1);
+    assert!(world.edge.online.is_empty());
+}
