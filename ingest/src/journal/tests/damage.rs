@@ -120,7 +120,7 @@ fn a_payload_cannot_pass_for_a_later_group() {
     assert_eq!(open_still(&disk, 1 << 16).unwrap().1.last, at(2));
 }
 
-/// Written once by version 1; see `the_fixture_is_what_this_version_writes`.
+/// What the fixture holds, of every kind.
 fn fixture_entries() -> Vec<Entry> {
     let revision = r#"{"number":1,"at":1700000000000,"author":"seed","object":"calendar","row":{"code":"cn","hours":[]}}"#;
     let mut entries = frames(1, 20);
@@ -148,7 +148,7 @@ fn fixture_dir() -> std::path::PathBuf {
 fn files_of_format_version_1_are_read() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("archive")).unwrap();
-    for name in ["00000000000000000013.seg", "archive/00000000000000000001.zst"] {
+    for name in FIXTURE_FILES {
         std::fs::copy(fixture_dir().join(name), folder.path().join(name)).unwrap();
     }
     let settings = JournalConfig { segment_bytes: 4096, ..JournalConfig::new(folder.path()) };
@@ -157,18 +157,28 @@ fn files_of_format_version_1_are_read() {
     assert_eq!(read_all(journal.reader(at(1)), 500).unwrap(), fixture_entries());
 }
 
-/// Writes the fixture anew when it is not there, which only a new format version needs.
+/// The same files, written now. Only a new format version needs them kept as a new fixture.
 #[test]
-fn the_fixture_is_what_this_version_writes() {
-    if fixture_dir().exists() {
-        return;
-    }
-    let settings = JournalConfig { segment_bytes: 1500, ..JournalConfig::new(fixture_dir()) };
+fn this_version_writes_what_the_fixture_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = JournalConfig { segment_bytes: 1500, ..JournalConfig::new(folder.path()) };
     let (shared, _) = open_shared(settings, Arc::new(Disk), clock()).unwrap();
     let mut log = Log::new(Arc::clone(&shared));
     for group in fixture_entries().chunks(4) {
         commit(&mut log, group).unwrap();
     }
-    shared.released.store(13, std::sync::atomic::Ordering::SeqCst);
+    shared.released.store(17, std::sync::atomic::Ordering::SeqCst);
     crate::journal::keeper::work(&shared, || false).unwrap();
+    for name in FIXTURE_FILES {
+        let written = std::fs::read(folder.path().join(name)).unwrap();
+        let kept = fixture_dir().join(name);
+        if !kept.exists() {
+            std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+            std::fs::write(&kept, &written).unwrap();
+        }
+        // Their salts differ.
+        assert_eq!(std::fs::read(kept).unwrap().len(), written.len(), "{name}");
+    }
 }
+
+const FIXTURE_FILES: [&str; 2] = ["00000000000000000017.seg", "archive/00000000000000000001.zst"];

@@ -67,6 +67,8 @@ fn a_failed_sync_is_not_acknowledged_and_its_segment_is_left() {
     let disk = MemoryLayer::new();
     let (journal, _) = open(&disk, 1 << 16);
     journal.append_blocking(frames(1, 3)).unwrap();
+    // The keeper syncs too; its work is done once the reserve is there.
+    wait_for("the reserve", || journal.shared.reserve.lock().unwrap().is_some());
     disk.fail_syncs(1);
     assert!(matches!(journal.append_blocking(frames(4, 3)), Err(AppendError::Io(_))));
     wait_for("recovery", || journal.health() == Health::Ok);
