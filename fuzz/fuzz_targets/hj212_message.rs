@@ -1,0 +1,16 @@
+//! Any bytes split and read as one frame without a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use protocol::hj212::{Message, Parts, answer, cn};
+
+fuzz_target!(|bytes: &[u8]| {
+    let parts = Parts::split(bytes);
+    parts.problems();
+    let text = parts.text();
+    let (message, problems) = Message::parse(&text);
+    assert!(problems.iter().all(|problem| problem.offset <= text.len()));
+    message.data_time();
+    message.request_time();
+    answer(cn::DATA_ACK, &message, "123456");
+});
