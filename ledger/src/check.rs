@@ -280,7 +280,7 @@ fn profile(row: &DeviceProfile, facts: &Facts, told: &mut Told<'_>) {
         told.must(new, &field("code"), "this code stands in the profile twice; keep one");
         match Quantity::from_code(&factor.quantity).and_then(Quantity::spec) {
             None => {
-                told.bad(&field("quantity"), format!("{:?} is no quantity; write one such as fume", factor.quantity))
+                told.bad(&field("quantity"), format!("{:?} is no quantity; write one such as fume", factor.quantity));
             }
             Some(spec) if !factor.unit.same_dimension(spec.unit) => {
                 let text =

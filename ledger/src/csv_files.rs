@@ -8,10 +8,13 @@ use crate::object::all_of;
 use crate::plan::Plan;
 use crate::rows::{RawRow, by_code, get, read_protocol, read_time, set, to_fields};
 use crate::store::{Author, Ledger};
+use model::facts::Facts;
 use model::register::Object;
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp, parse_rfc3339};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const ROWS_MAX: usize = 50_000;
 const BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -230,6 +233,9 @@ impl Ledger {
             Err(error) => return problems.push(Problem::new("", format!("is no CSV table: {error}"))),
         };
         let columns = read_headers(kind, &headers, problems);
+        let facts = self.facts_now();
+        let codes = by_code(&facts, kind.register());
+        let known = (facts, codes);
         for record in reader.records() {
             let record = match record {
                 Ok(record) => record,
@@ -256,25 +262,28 @@ impl Ledger {
                 problems.push(Problem { line, ..Problem::new("", told) });
                 continue;
             }
-            rows.push(self.read_record(kind, &columns, &record, line, problems));
+            rows.push(Self::read_record(&known, kind, &columns, &record, line, problems));
         }
     }
 
     fn read_record(
-        &self,
+        known: &(Arc<Facts>, BTreeMap<String, Object>),
         kind: CsvKind,
         columns: &[Option<&'static Column>],
         record: &csv::StringRecord,
         line: u32,
         problems: &mut Vec<Problem>,
     ) -> RawRow {
-        let facts = self.facts_now();
         let mut row = RawRow { kind: kind.register(), line, ..RawRow::default() };
         let code = columns.iter().position(|column| column.is_some_and(|column| column.field == "code"));
         let code = code.and_then(|index| record.get(index)).map(unquoted).unwrap_or_default();
-        let old = by_code(&facts, kind.register(), code);
-        if let Some(old) = &old {
-            row.fields = to_fields(old, &facts);
+        match known.1.get(code) {
+            Some(old) if kind.holds(old) => row.fields = to_fields(old, &known.0),
+            Some(_) => {
+                row.columns.insert("code".into(), CODE.zh.into());
+                problems.push(row.problem("code", format!("{code} is a subject of another kind; write another code")));
+            }
+            None => {}
         }
         if let Some(name) = kind.subject_kind() {
             set(&mut row.fields, "details.kind", json!(name));
@@ -432,7 +441,8 @@ fn read_local(text: &str) -> Option<EventTime> {
 
 fn write_cell(column: &Column, fields: &Map<String, Value>) -> String {
     let Some(value) = get(fields, column.field) else { return String::new() };
-    let text = match (column.cell, value) {
+
+    match (column.cell, value) {
         (Cell::Coordinate(index), value) => value.get(index).map(Value::to_string).unwrap_or_default(),
         (Cell::Word(words), Value::String(word)) => {
             words.iter().find(|(known, _)| known == word).map_or_else(|| word.clone(), |(_, zh)| (*zh).to_owned())
@@ -450,8 +460,7 @@ fn write_cell(column: &Column, fields: &Map<String, Value>) -> String {
             if formula { format!("'{text}") } else { text.clone() }
         }
         (_, value) => value.to_string(),
-    };
-    text
+    }
 }
 
 fn write_window(window: &Value) -> String {

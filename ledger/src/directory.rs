@@ -102,7 +102,7 @@ impl Directory {
         })
     }
 
-    fn check(&self, snapshot: &Snapshot, device: &DeviceAtEdge, right: impl FnOnce(&Secret) -> bool) -> Admission {
+    fn check(snapshot: &Snapshot, device: &DeviceAtEdge, right: impl FnOnce(&Secret) -> bool) -> Admission {
         let secret = snapshot.secrets.of.get(&device.id.0).filter(|secret| !secret.revoked);
         if !secret.is_some_and(right) {
             return Admission::WrongSecret;
@@ -117,7 +117,7 @@ impl Directory {
         let by_code = || snapshot.by_code.get(name).filter(|device| device.protocol == ProtocolKind::Mqtt);
         let device = snapshot.find(ProtocolKind::Mqtt, name).or_else(by_code);
         if let Some(device) = device {
-            return self.check(snapshot, device, |secret| self.token_matches(device.id.0, password, secret));
+            return Self::check(snapshot, device, |secret| self.token_matches(device.id.0, password, secret));
         }
         let Some(bridge) = snapshot.bridges.get(name) else { return Admission::UnknownIdentity };
         let secret = snapshot.secrets.of.get(&bridge.id).filter(|secret| !secret.revoked);
@@ -145,13 +145,13 @@ impl DeviceDirectory for Directory {
             }
             Attempt::Hj212 { mn, password } => {
                 let Some(device) = snapshot.find(ProtocolKind::Hj212, mn) else { return Admission::UnknownIdentity };
-                self.check(&snapshot, device, |secret| {
+                Self::check(&snapshot, device, |secret| {
                     secret.password.as_ref().is_some_and(|right| same(right.as_bytes(), password.as_bytes()))
                 })
             }
             Attempt::Jt808 { phone, auth_code } => {
                 let Some(device) = snapshot.find(ProtocolKind::Jt808, phone) else { return Admission::UnknownIdentity };
-                self.check(&snapshot, device, |secret| {
+                Self::check(&snapshot, device, |secret| {
                     same(self.auth_code(device.id, phone, secret.version).as_bytes(), auth_code)
                 })
             }

@@ -135,13 +135,14 @@ fn read_rule(name: &str, text: &str, facts: &Facts, check: RuleCheck<'_>, proble
 }
 
 fn read_file(name: &str, text: &str, rows: &mut Vec<RawRow>, problems: &mut Vec<Problem>) {
+    let lines = &Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        let line = error.span().map_or(0, |span| line_of(text, span.start));
+        let line = error.span().map_or(0, |span| lines.at(span.start));
         problems.push(Problem::new("", error.message()).in_file(name, line));
     }
     for (key, value) in table.get_ref() {
-        let line = line_of(text, key.span().start);
+        let line = lines.at(key.span().start);
         let kind = KINDS.into_iter().find(|kind| *kind == key.get_ref().as_ref() && *kind != "rule");
         let Some(kind) = kind else {
             let told = "is no kind of register; write [[office]], [[grid]], [[subject]], [[permit]], [[limit]], \
@@ -153,10 +154,10 @@ fn read_file(name: &str, text: &str, rows: &mut Vec<RawRow>, problems: &mut Vec<
             problems.push(Problem::new(kind, format!("write [[{kind}]] in double brackets")).in_file(name, line));
             continue;
         };
-        for item in items.iter() {
+        for item in items {
             let mut row =
-                RawRow { kind, file: name.to_owned(), line: line_of(text, item.span().start), ..RawRow::default() };
-            match convert(text, item, "", &mut row) {
+                RawRow { kind, file: name.to_owned(), line: lines.at(item.span().start), ..RawRow::default() };
+            match convert(lines, item, "", &mut row) {
                 Value::Object(fields) => row.fields = fields,
                 _ => problems.push(row.problem("", format!("write [[{kind}]] in double brackets"))),
             }
@@ -166,7 +167,7 @@ fn read_file(name: &str, text: &str, rows: &mut Vec<RawRow>, problems: &mut Vec<
 }
 
 /// TOML to JSON, noting the line of each field.
-fn convert(text: &str, value: &Spanned<DeValue<'_>>, path: &str, row: &mut RawRow) -> Value {
+fn convert(lines: &Lines, value: &Spanned<DeValue<'_>>, path: &str, row: &mut RawRow) -> Value {
     match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Integer(number) => {
@@ -178,8 +179,8 @@ fn convert(text: &str, value: &Spanned<DeValue<'_>>, path: &str, row: &mut RawRo
         DeValue::Array(items) => {
             let item = |(index, item): (usize, &Spanned<DeValue<'_>>)| {
                 let path = format!("{path}[{index}]");
-                row.lines.insert(path.clone(), line_of(text, item.span().start));
-                convert(text, item, &path, row)
+                row.lines.insert(path.clone(), lines.at(item.span().start));
+                convert(lines, item, &path, row)
             };
             Value::Array(items.iter().enumerate().map(item).collect())
         }
@@ -188,17 +189,26 @@ fn convert(text: &str, value: &Spanned<DeValue<'_>>, path: &str, row: &mut RawRo
             for (key, value) in fields {
                 let key_text = key.get_ref().to_string();
                 let path = if path.is_empty() { key_text.clone() } else { format!("{path}.{key_text}") };
-                row.lines.insert(path.clone(), line_of(text, key.span().start));
-                out.insert(key_text, convert(text, value, &path, row));
+                row.lines.insert(path.clone(), lines.at(key.span().start));
+                out.insert(key_text, convert(lines, value, &path, row));
             }
             Value::Object(out)
         }
     }
 }
 
-fn line_of(text: &str, offset: usize) -> u32 {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    u32::try_from(before.iter().filter(|byte| **byte == b'\n').count() + 1).unwrap_or(u32::MAX)
+/// Where the lines of a text begin.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
+    }
+
+    /// The 1-based line of a byte.
+    fn at(&self, offset: usize) -> u32 {
+        u32::try_from(self.0.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
+    }
 }
 
 #[cfg(test)]

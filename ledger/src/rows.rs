@@ -134,7 +134,7 @@ fn to_object(row: &RawRow, id: i64, codes: &Codes, facts: &Facts, problems: &mut
         match slot.as_str().and_then(read_time) {
             Some(time) => *slot = json!(time.as_ms()),
             None => {
-                problems.push(row.problem(field, "write a date as 2026-01-31 or a time as 2026-01-31T08:00:00+08:00"))
+                problems.push(row.problem(field, "write a date as 2026-01-31 or a time as 2026-01-31T08:00:00+08:00"));
             }
         }
     }
@@ -183,14 +183,15 @@ fn known_by_content(mut object: Object, facts: &Facts) -> Object {
 
 fn resolve(row: &RawRow, path: &str, kind: &'static str, slot: &mut Value, codes: &Codes, problems: &mut Vec<Problem>) {
     match slot {
-        Value::String(code) => match codes.0.get(&(kind, code.clone())) {
-            Some(id) => *slot = json!(id),
-            None => {
+        Value::String(code) => {
+            if let Some(id) = codes.0.get(&(kind, code.clone())) {
+                *slot = json!(id);
+            } else {
                 let told =
                     format!("there is no {kind} {code:?} in the registers or in these files; write a known code");
                 problems.push(row.problem(path, told));
             }
-        },
+        }
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
                 resolve(row, &format!("{path}[{index}]"), kind, item, codes, problems);
@@ -290,15 +291,15 @@ pub(crate) fn set(fields: &mut Map<String, Value>, path: &str, value: Value) {
     }
 }
 
-/// The object of a code, for rows that change only some fields.
-pub(crate) fn by_code(facts: &Facts, kind: &str, code: &str) -> Option<Object> {
-    let has = |object: &Object| match object {
-        Object::Subject(row) => row.code == code,
-        Object::Permit(row) => row.code == code,
-        Object::Device(row) => row.code == code,
-        _ => false,
+/// The objects of a kind by code, for rows that change only some fields.
+pub(crate) fn by_code(facts: &Facts, kind: &str) -> BTreeMap<String, Object> {
+    let named = |object: Object| match &object {
+        Object::Subject(row) => Some((row.code.clone(), object)),
+        Object::Permit(row) => Some((row.code.clone(), object)),
+        Object::Device(row) => Some((row.code.clone(), object)),
+        _ => None,
     };
-    all_of(facts, kind).into_iter().find(has)
+    all_of(facts, kind).into_iter().filter_map(named).collect()
 }
 
 /// `mqtt`, `HJ212`, `jt/t 808`, `Modbus` … as people write them.

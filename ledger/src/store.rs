@@ -279,6 +279,14 @@ impl Ledger {
     }
 }
 
+/// The newest revision and audit entry: changes with every edit of a register, a credential or a person, by whatever
+/// process. For processes that share a database and look now and then whether to [`Ledger::refresh`].
+pub async fn newest(connection: &mut Connection) -> Result<(Option<i64>, Option<i64>), sqlx::Error> {
+    let revision = sqlx::query_scalar("SELECT max(number) FROM revision").fetch_one(&mut *connection).await?;
+    let audit = sqlx::query_scalar("SELECT max(id) FROM audit").fetch_one(connection).await?;
+    Ok((revision, audit))
+}
+
 /// Turns a batch into the next revisions and applies them to `state`, or tells every problem.
 fn next_revisions(
     state: &mut State,

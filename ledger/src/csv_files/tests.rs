@@ -59,7 +59,7 @@ fn twenty_kinds_of_mistakes_are_told_by_row_and_column_and_nothing_is_applied() 
             (CsvKind::Restaurants, "编码,名称,经度\nr1,a,113.5\n", "2|经度|write both"),
             (CsvKind::Restaurants, "编码,名称,经度,纬度\nr1,a,34.8,113.5\n", "2|经度|write [longitude"),
             (CsvKind::Restaurants, "编码,名称,启用\nr1,a,maybe\n", "2|启用|\"maybe\": write 是"),
-            (CsvKind::Restaurants, "编码,名称\n豫A1,a\n", "2|编码|it is a truck"),
+            (CsvKind::Restaurants, "编码,名称\n豫A1,a\n", "2|编码|豫A1 is a subject of another kind"),
             (CsvKind::Trucks, "编码,车牌\nt2,豫A1\n", "2|车牌|豫A1 is taken by subject 豫A1"),
             (CsvKind::Trucks, "编码,车牌\nt2,豫 A·2\n", "2|车牌|write the plate"),
             (CsvKind::Devices, "编码,协议,标识,型号配置\nd1,opc,x,p\n", "2|协议|\"opc\": write mqtt"),

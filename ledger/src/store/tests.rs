@@ -10,6 +10,8 @@ use model::envelope::{Position, ProtocolKind};
 use model::id::{OfficeId, SubjectId};
 use model::register::{Object, SubjectDetails};
 use model::time::SystemClock;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
 
 const fn at(seq: u64) -> Position {
@@ -173,10 +175,61 @@ fn after_a_crash_the_outbox_gives_what_was_not_marked() {
 #[test]
 fn an_edit_is_announced() {
     both(async |db| {
-        let rig = rig(db).await;
+        let rig = rig(db.clone()).await;
+        assert_eq!(crate::newest(&mut db.read().await.unwrap()).await.unwrap(), (None, None));
         let mut changes = rig.ledger.changes();
         rig.ledger.edit(&author(), vec![office(0, "a")]).await.unwrap();
         assert!(changes.has_changed().unwrap());
         assert_eq!(*changes.borrow_and_update(), 1);
+        assert_eq!(crate::newest(&mut db.read().await.unwrap()).await.unwrap(), (Some(1), Some(1)));
+    });
+}
+
+/// A few edits, right and wrong, of few objects, so that they meet.
+fn any_batch() -> impl Strategy<Value = Vec<Object>> {
+    let code = || "[a-c]";
+    let one = prop_oneof![
+        (0_i64..4, code()).prop_map(|(id, code)| office(id, &code)),
+        (0_i64..3, code(), 1_i64..4).prop_map(|(id, code, of)| grid(id, &code, of)),
+        (0_i64..3, code()).prop_map(|(id, code)| truck(id, &format!("豫{code}"))),
+        (0_i64..3, code(), 1_i64..4).prop_map(|(id, code, of)| permit(id, &code, of)),
+    ];
+    proptest::collection::vec(one, 1..4)
+}
+
+#[test]
+fn whatever_is_edited_what_is_stored_is_what_is_in_memory() {
+    both(async |db| {
+        let rig = rig(db.clone()).await;
+        let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+        let strategy = proptest::collection::vec(any_batch(), 1..6);
+        let batches = std::sync::Mutex::new(Vec::new());
+        let collected = runner.run(&strategy, |some| {
+            batches.lock().unwrap().extend(some);
+            Ok(())
+        });
+        collected.unwrap();
+        for batch in batches.into_inner().unwrap() {
+            let before = rig.ledger.facts_now();
+            let told = rig.ledger.check(batch.clone());
+            match rig.ledger.edit(&author(), batch).await {
+                Ok(revisions) => {
+                    assert!(told.is_empty());
+                    let added = u64::try_from(revisions.len()).unwrap();
+                    assert_eq!(rig.ledger.facts_now().revision, before.revision + added);
+                }
+                Err(LedgerError::Invalid(problems)) => {
+                    assert_eq!(problems, told);
+                    assert_eq!(rig.ledger.facts_now(), before);
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let again = Ledger::open(db, Keys::open(rig.dir.path()).unwrap(), Arc::new(SystemClock)).await.unwrap();
+        assert_eq!(again.facts_now(), rig.ledger.facts_now());
+        for revision in again.unpublished(1_000).await.unwrap() {
+            again.mark_published(revision.number, at(revision.number)).await.unwrap();
+        }
+        assert_eq!(again.facts_as_of(at(u64::MAX)).await.unwrap(), *again.facts_now());
     });
 }
