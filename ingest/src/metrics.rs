@@ -73,9 +73,9 @@ pub const JOURNAL_KEEPER_FAILURES_TOTAL: &str = "ingest_journal_keeper_failures_
 pub const JOURNAL_EXPIRED_TOTAL: &str = "ingest_journal_expired_total";
 /// Gauge: bytes of the archive on disk.
 pub const JOURNAL_ARCHIVE_BYTES: &str = "ingest_journal_archive_bytes";
-/// Histogram: seconds from reading a batch to InfluxDB's last answer for it.
+/// Histogram: seconds from reading a batch to `InfluxDB`'s last answer for it.
 pub const INFLUX_BATCH_SECONDS: &str = "ingest_influx_batch_seconds";
-/// Points InfluxDB took.
+/// Points `InfluxDB` took.
 pub const INFLUX_POINTS_TOTAL: &str = "ingest_influx_points_total";
 /// Points it did not take, passed over.
 pub const INFLUX_REJECTED_TOTAL: &str = "ingest_influx_rejected_total";

@@ -3,10 +3,10 @@
 
 use super::JournalError;
 use super::catalog::{Place, Shared};
+use super::entry::Entry;
 use super::layer::LayerFile;
 use super::reader::HotCursor;
 use super::segment::{FORMAT_VERSION, FieldReader, Found, Header, Mark, RECORD_BYTES, record_at};
-use super::entry::Entry;
 use bytes::Bytes;
 use model::time::IngestTime;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,11 @@ impl ColdCursor {
 
     /// Reads up to about `bytes_max` of entries from `wanted` on into `out`, not beyond the segment's `last`.
     pub(super) fn read(
-        &mut self, wanted: u64, last: u64, bytes_max: usize, out: &mut Vec<(u64, Bytes)>,
+        &mut self,
+        wanted: u64,
+        last: u64,
+        bytes_max: usize,
+        out: &mut Vec<(u64, Bytes)>,
     ) -> Result<(), JournalError> {
         let mut taken = 0;
         while self.seq <= last && taken < bytes_max {
@@ -146,7 +150,8 @@ impl ColdCursor {
         if got != packed.len() || crc32fast::hash(&packed) != block.crc || block.first != self.seq {
             return Err(damaged("block does not match its checksum"));
         }
-        let raw = zstd::bulk::decompress(&packed, block.raw as usize).map_err(|_| damaged("block cannot be unpacked"))?;
+        let raw =
+            zstd::bulk::decompress(&packed, block.raw as usize).map_err(|_| damaged("block cannot be unpacked"))?;
         (self.bytes, self.position, self.next_block) = (raw.into(), 0, self.next_block + 1);
         Ok(())
     }
@@ -177,7 +182,11 @@ pub(super) fn archive_segment(shared: &Shared, first: u64, last: u64) -> Result<
 }
 
 fn write_archive(
-    shared: &Shared, first: u64, last: u64, end: Option<u64>, path: &Path,
+    shared: &Shared,
+    first: u64,
+    last: u64,
+    end: Option<u64>,
+    path: &Path,
 ) -> Result<ArchiveHeader, JournalError> {
     let hot = shared.hot_path(first);
     let mut cursor = HotCursor::open(shared, first, None)?;
@@ -241,7 +250,12 @@ fn block_list(shared: &Shared, file: &dyn LayerFile, path: &Path, first: u64) ->
 }
 
 /// Checks the header of a hot segment against its name.
-pub(super) fn read_header(file: &dyn LayerFile, path: &Path, partition: u16, first: u64) -> Result<Header, JournalError> {
+pub(super) fn read_header(
+    file: &dyn LayerFile,
+    path: &Path,
+    partition: u16,
+    first: u64,
+) -> Result<Header, JournalError> {
     let mut bytes = [0; super::segment::HEADER_BYTES];
     file.read_at(0, &mut bytes).map_err(|source| JournalError::io("read", path, source))?;
     let header = Header::parse(&bytes).map_err(|what| JournalError::corrupt(path, 0, first, &what))?;

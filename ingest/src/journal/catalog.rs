@@ -33,6 +33,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Reserve {
     pub file: Arc<dyn LayerFile>,
+    pub path: PathBuf,
     pub allocated: u64,
 }
 
@@ -126,10 +127,6 @@ impl Shared {
         self.archive_dir().join(format!("{first:020}{ARCHIVE_SUFFIX}"))
     }
 
-    pub(super) fn reserve_path(&self) -> PathBuf {
-        self.config.dir.join(RESERVE_NAME)
-    }
-
     /// After a commit: entries up to `durable` are on disk, the segment `first` up to byte `end`.
     pub(super) fn advance(&self, first: u64, end: u64, mark: Mark, durable: u64) {
         {
@@ -152,4 +149,5 @@ pub(super) const HOT_SUFFIX: &str = ".seg";
 pub(super) const ARCHIVE_SUFFIX: &str = ".zst";
 pub(super) const TEMPORARY_SUFFIX: &str = ".tmp";
 pub(super) const RESERVE_NAME: &str = "reserve.tmp";
+pub(super) const URGENT_NAME: &str = "urgent.tmp";
 pub(super) const ARCHIVE_DIR: &str = "archive";

@@ -162,10 +162,10 @@ const fn outage_number(what: OutageKind) -> u8 {
 
 fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+        out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    out.push(value as u8 & 0x7f);
+    out.push(value.to_le_bytes()[0]);
 }
 
 fn put_signed(out: &mut Vec<u8>, value: i64) {
@@ -233,7 +233,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
-            let _ = Entry::decode(bytes.into());
+            Entry::decode(bytes.into()).ok();
         }
     }
 

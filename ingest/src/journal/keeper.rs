@@ -84,7 +84,7 @@ pub(super) fn work(shared: &Shared, stop: impl Fn() -> bool) -> Result<(), Journ
     let archived = archive_due(shared, &stop);
     expire(shared)?;
     archived?;
-    reserve.map_err(|source| JournalError::io("reserve", &shared.reserve_path(), source))
+    reserve.map_err(|source| JournalError::io("reserve a segment in", &shared.config.dir, source))
 }
 
 fn archive_due(shared: &Shared, stop: &impl Fn() -> bool) -> Result<(), JournalError> {
@@ -119,7 +119,7 @@ fn weigh(shared: &Shared) -> Result<(), JournalError> {
     let dir = shared.archive_dir();
     let mut bytes = 0;
     for name in shared.layer.list(&dir).map_err(|source| JournalError::io("list", &dir, source))? {
-        bytes += shared.layer.open(&dir.join(name)).and_then(|file| file.len()).unwrap_or(0);
+        bytes += shared.layer.open(&dir.join(name)).and_then(|file| file.length()).unwrap_or(0);
     }
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     metrics::gauge!(JOURNAL_ARCHIVE_BYTES).set(bytes as f64);

@@ -2,11 +2,12 @@
 //! failed the segment is left for good and the next group goes to a new one: what a failed sync left in the page cache
 //! is never trusted.
 
-use super::catalog::{Place, Reserve, Segment, Shared};
+use super::catalog::{Place, RESERVE_NAME, Reserve, Segment, Shared, URGENT_NAME};
 use super::layer::LayerFile;
 use super::segment::{GROUP_BYTES, Group, HEADER_BYTES, Header, Mark, number_records};
 use crate::metrics::{JOURNAL_ENTRIES_TOTAL, JOURNAL_SEGMENTS_TOTAL, JOURNAL_WRITTEN_BYTES_TOTAL};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 #[derive(Debug)]
@@ -92,11 +93,12 @@ impl Log {
     pub(super) fn rotate(&mut self, bytes: u64) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let needed = HEADER_BYTES as u64 + bytes;
-        let mut slot = shared.reserve.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
-            *slot = Some(make_reserve(&shared)?);
-        }
-        let Some(mut reserve) = slot.take() else { return Err(io::Error::other("no reserve")) };
+        let ready = shared.reserve.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut reserve = match ready {
+            Some(reserve) => reserve,
+            // The keeper is behind: one that is only allocated is slower to write, but there at once.
+            None => make_segment(&shared, shared.config.dir.join(URGENT_NAME), |_, _| Ok(()))?,
+        };
         if reserve.allocated < needed {
             reserve.file.allocate(needed)?;
             reserve.allocated = needed;
@@ -104,8 +106,7 @@ impl Log {
         let header = Header::new(shared.config.partition, self.next);
         reserve.file.write_at(0, &header.to_bytes())?;
         reserve.file.sync_data()?;
-        shared.layer.rename(&shared.reserve_path(), &shared.hot_path(self.next))?;
-        drop(slot);
+        shared.layer.rename(&reserve.path, &shared.hot_path(self.next))?;
         shared.layer.sync_dir(&shared.config.dir)?;
         let segment = Segment { place: Place::Hot, end: Some(HEADER_BYTES as u64), marks: Some(Vec::new()) };
         shared.catalog().segments.insert(self.next, segment);
@@ -117,26 +118,47 @@ impl Log {
     }
 }
 
-/// Makes the next segment's file ahead of need, unless it is there.
+/// Makes the next segment's file ahead of need, unless it is there. Only the keeper calls it while the writer runs.
 pub(super) fn prepare_reserve(shared: &Shared) -> io::Result<()> {
-    let mut slot = shared.reserve.lock().unwrap_or_else(PoisonError::into_inner);
-    if slot.is_none() {
-        *slot = Some(make_reserve(shared)?);
+    let there = || shared.reserve.lock().unwrap_or_else(PoisonError::into_inner);
+    if there().is_some() {
+        return Ok(());
     }
+    let path = shared.config.dir.join(RESERVE_NAME);
+    let reserve = make_segment(shared, path, |file, length| fill(file, length))?;
+    *there() = Some(reserve);
     Ok(())
 }
 
-fn make_reserve(shared: &Shared) -> io::Result<Reserve> {
-    let path = shared.reserve_path();
+fn make_segment(
+    shared: &Shared,
+    path: PathBuf,
+    fill: impl FnOnce(&dyn LayerFile, u64) -> io::Result<()>,
+) -> io::Result<Reserve> {
     let file = shared.layer.create(&path)?;
     let allocated = shared.config.segment_bytes;
-    if let Err(error) = file.allocate(allocated).and_then(|()| file.sync_data()) {
+    if let Err(error) = file.allocate(allocated).and_then(|()| fill(&*file, allocated)) {
         // An empty leftover does no harm; the next attempt replaces it.
         shared.layer.remove(&path).ok();
         return Err(error);
     }
-    Ok(Reserve { file, allocated })
+    Ok(Reserve { file, path, allocated })
 }
 
+/// Writes the zeros out: a sync of a page that was only allocated must also commit the file system's own journal.
+fn fill(file: &dyn LayerFile, length: u64) -> io::Result<()> {
+    let zeros = vec![0; FILL_BYTES];
+    let mut offset = 0;
+    while offset < length {
+        let step = FILL_BYTES.min(usize::try_from(length - offset).unwrap_or(FILL_BYTES));
+        file.write_at(offset, zeros.get(..step).unwrap_or_default())?;
+        // In small portions, so that the writer's own syncs find little to wait for.
+        file.sync_data()?;
+        offset += step as u64;
+    }
+    Ok(())
+}
+
+const FILL_BYTES: usize = 1 << 20;
 /// A larger buffer, grown by one large batch, is given back.
 const BUFFER_KEPT_BYTES: usize = 2 << 20;

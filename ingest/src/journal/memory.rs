@@ -78,7 +78,8 @@ impl MemoryLayer {
             }
         }
         // A rename is atomic: the old name does not stay beside the new one.
-        let (temporary, kept): (Vec<_>, Vec<_>) = names.into_iter().partition(|(path, _)| path.extension() == Some("tmp".as_ref()));
+        let (temporary, kept): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|(path, _)| path.extension() == Some("tmp".as_ref()));
         let mut names: BTreeMap<PathBuf, u64> = kept.into_iter().collect();
         for (path, file) in temporary {
             if !names.values().any(|other| *other == file) {
@@ -156,7 +157,8 @@ impl MemoryLayer {
 impl Content {
     fn lose(&mut self, survives: &mut impl FnMut() -> bool) {
         // The length is metadata of its own; a page beyond a lost length is lost with it.
-        let length = if self.now.len() == self.durable.len() || survives() { self.now.len() } else { self.durable.len() };
+        let length =
+            if self.now.len() == self.durable.len() || survives() { self.now.len() } else { self.durable.len() };
         let mut kept = self.durable.clone();
         kept.resize(length, 0);
         for (index, page) in kept.chunks_mut(PAGE_BYTES).enumerate() {
@@ -376,7 +378,7 @@ impl LayerFile for MemoryFile {
         })
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         self.with(|state, file| Ok(state.files.get(&file).map_or(0, |content| content.now.len() as u64)))
     }
 }

@@ -11,7 +11,7 @@
 //! # Layout (format version 1, integers little-endian)
 //! ```text
 //! DIR/00000000000000000001.seg       a segment, named by its first entry's number
-//! DIR/reserve.tmp                    the next segment: allocated, nameless until it is needed
+//! DIR/reserve.tmp                    the next segment: zeros written and synced, nameless until it is needed
 //! DIR/archive/00000000000000000001.zst
 //!
 //! segment := header, group*, zeros
@@ -26,7 +26,8 @@
 //! The last entry of a segment is the one before the next segment's first; bytes behind it mean nothing.
 //!
 //! # Write
-//! One thread takes what is queued as one group: one write, one `fdatasync`, then the completions, then the readers are
+//! Zeros are written before they are needed because `fdatasync` of a page that was only allocated also commits the file
+//! system's own journal: 4 ms against 0.15 ms a commit (ext4, measured). //! One thread takes what is queued as one group: one write, one `fdatasync`, then the completions, then the readers are
 //! told. If either fails, the group is refused, the segment is left at its last good byte, and a new one is started as soon
 //! as that works (100 ms, doubling to `retry_max`); until then every batch is refused at once. A new segment is the reserve
 //! with a header, synced, renamed, its folder synced, before the first record goes in.
@@ -169,9 +170,13 @@ pub struct Journal {
 impl Journal {
     /// Opens or creates the journal in `config.dir`, which no other process may have open, and starts its threads.
     pub fn open(
-        config: JournalConfig, layer: Arc<dyn FileLayer>, clock: Arc<dyn Clock>,
+        config: JournalConfig,
+        layer: Arc<dyn FileLayer>,
+        clock: Arc<dyn Clock>,
     ) -> Result<(Arc<Self>, Recovery), JournalError> {
         let (shared, recovery) = open_shared(config, layer, clock)?;
+        // The keeper tries again and reports it when this fails.
+        log::prepare_reserve(&shared).ok();
         let (queue, bell) = (Arc::new(Queue::default()), Arc::new(Bell::default()));
         let writer = {
             let (shared, queue, bell) = (Arc::clone(&shared), Arc::clone(&queue), Arc::clone(&bell));
@@ -187,7 +192,7 @@ impl Journal {
     /// Appends entries as one batch; see [`Inlet::accept`] for what `done` promises.
     pub fn append(&self, entries: Vec<Entry>, done: Completion) {
         self.push(entries.len(), done, |records| {
-            for entry in &entries {
+            for entry in entries {
                 let start = begin_record(records);
                 entry.encode(records).map_err(|error| error.to_string())?;
                 close_record(records, start)?;
@@ -304,7 +309,9 @@ impl JournalError {
 
 /// Recovers the journal, without its threads.
 fn open_shared(
-    config: JournalConfig, layer: Arc<dyn FileLayer>, clock: Arc<dyn Clock>,
+    config: JournalConfig,
+    layer: Arc<dyn FileLayer>,
+    clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Shared>, Recovery), JournalError> {
     let archive = config.dir.join(catalog::ARCHIVE_DIR);
     for dir in [&config.dir, &archive] {

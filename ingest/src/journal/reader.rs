@@ -123,7 +123,10 @@ impl JournalReader {
     }
 
     fn read_segment(
-        &mut self, located: Located, bytes_max: usize, out: &mut Vec<(u64, Bytes)>,
+        &mut self,
+        located: Located,
+        bytes_max: usize,
+        out: &mut Vec<(u64, Bytes)>,
     ) -> Result<(), JournalError> {
         let (shared, next) = (&self.shared, self.next);
         match located.place {
@@ -188,12 +191,18 @@ impl HotCursor {
     /// Reads up to about `bytes_max` of entries from `wanted` on into `out`: not beyond entry `last`, nor beyond byte
     /// `end` where that is known. At least one when `seq <= last`.
     pub(super) fn read(
-        &mut self, wanted: u64, last: u64, end: Option<u64>, bytes_max: usize, out: &mut Vec<(u64, Bytes)>,
+        &mut self,
+        wanted: u64,
+        last: u64,
+        end: Option<u64>,
+        bytes_max: usize,
+        out: &mut Vec<(u64, Bytes)>,
     ) -> Result<(), JournalError> {
         let mut size = bytes_max.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
         let mut taken = 0;
         while self.seq <= last && taken < bytes_max {
-            let left = end.map_or(usize::MAX, |end| usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX));
+            let left =
+                end.map_or(usize::MAX, |end| usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX));
             let mut chunk = vec![0; size.min(left)];
             let got = self.file.read_at(self.offset, &mut chunk);
             let got = got.map_err(|source| JournalError::io("read", &self.path, source))?;
@@ -214,7 +223,13 @@ impl HotCursor {
 
     /// Takes whole records off `chunk`; returns the length that the next one needs.
     fn parse(
-        &mut self, chunk: &Bytes, wanted: u64, last: u64, out: &mut Vec<(u64, Bytes)>, taken: &mut usize, bytes_max: usize,
+        &mut self,
+        chunk: &Bytes,
+        wanted: u64,
+        last: u64,
+        out: &mut Vec<(u64, Bytes)>,
+        taken: &mut usize,
+        bytes_max: usize,
     ) -> Result<usize, JournalError> {
         let mut at = 0;
         while self.seq <= last && *taken < bytes_max {

@@ -10,7 +10,7 @@ use super::segment::{
 };
 use super::{JournalError, RECORD_BYTES};
 use bytes::Bytes;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Fills the catalog. Returns the bytes of a torn group that were cut off.
 pub(super) fn recover(shared: &Shared) -> Result<u64, JournalError> {
@@ -69,7 +69,7 @@ struct Tail {
 impl Tail {
     fn settle(file: &dyn LayerFile, path: &Path, header: Header) -> Result<Self, JournalError> {
         let failed = |what, source| JournalError::io(what, path, source);
-        let length = file.len().map_err(|source| failed("measure", source))?;
+        let length = file.length().map_err(|source| failed("measure", source))?;
         let mut tail = Self { end: HEADER_BYTES as u64, next: header.first, torn: 0, marks: Vec::new() };
         while let Some(group) = tail.read_group(file, path, header, length)? {
             file.write_at(tail.end, &group).map_err(|source| failed("rewrite", source))?;
@@ -88,7 +88,11 @@ impl Tail {
 
     /// The next group when it is whole, header and all.
     fn read_group(
-        &self, file: &dyn LayerFile, path: &Path, header: Header, length: u64,
+        &self,
+        file: &dyn LayerFile,
+        path: &Path,
+        header: Header,
+        length: u64,
     ) -> Result<Option<Bytes>, JournalError> {
         let failed = |source| JournalError::io("read", path, source);
         let mut head = [0; GROUP_BYTES];
@@ -176,7 +180,7 @@ fn numbered(shared: &Shared, dir: &Path, suffix: &str) -> Result<Vec<u64>, Journ
     Ok(found)
 }
 
-fn remove(shared: &Shared, path: &PathBuf) -> Result<(), JournalError> {
+fn remove(shared: &Shared, path: &Path) -> Result<(), JournalError> {
     shared.layer.remove(path).map_err(|source| JournalError::io("remove", path, source))
 }
 

@@ -1,8 +1,8 @@
 //! The bytes of a segment: header, group headers and records, as `journal/mod.rs` draws them. Pure; knows no files but
 //! for the walk over group headers.
 
-use super::layer::LayerFile;
 use super::JournalError;
+use super::layer::LayerFile;
 use bytes::Bytes;
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
@@ -160,7 +160,12 @@ pub(super) fn number_records(mut bytes: &mut [u8], first: u64) {
 }
 
 /// Marks about every [`MARK_EVERY_BYTES`] of a segment, by hopping from group to group up to entry `last`.
-pub(super) fn scan_marks(file: &dyn LayerFile, path: &Path, header: Header, last: u64) -> Result<Vec<Mark>, JournalError> {
+pub(super) fn scan_marks(
+    file: &dyn LayerFile,
+    path: &Path,
+    header: Header,
+    last: u64,
+) -> Result<Vec<Mark>, JournalError> {
     let (mut offset, mut next, mut marks) = (HEADER_BYTES as u64, header.first, Vec::<Mark>::new());
     while next <= last {
         let mut bytes = [0; GROUP_BYTES];
@@ -178,7 +183,7 @@ pub(super) fn scan_marks(file: &dyn LayerFile, path: &Path, header: Header, last
 }
 
 pub(super) fn fold(value: u64) -> u32 {
-    ((value >> 32) ^ (value & 0xffff_ffff)) as u32
+    u32::try_from((value >> 32) ^ (value & 0xffff_ffff)).unwrap_or(0)
 }
 
 /// Writes little-endian fields into a fixed array.

@@ -4,7 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`influx`] | InfluxDB's v2 and 1.x write APIs, and what speaks them (VictoriaMetrics) |
+//! | [`influx`] | `InfluxDB`'s v2 and 1.x write APIs, and what speaks them (VictoriaMetrics) |
 //! | [`cursor`] | how far a projection has come, in a small file |
 
 pub mod cursor;

@@ -36,7 +36,7 @@ fn a_torn_last_group_is_cut_off_whole() {
     disk.damage(&hot(1), |bytes| bytes[end - 3..end].fill(0));
     let (shared, recovery) = open_still(&disk, 1 << 16).unwrap();
     assert_eq!(recovery.last, at(10));
-    assert_eq!(recovery.torn_bytes as usize, group_length(&frames(11, 5)) - 3);
+    assert_eq!(index(recovery.torn_bytes), group_length(&frames(11, 5)) - 3);
     let mut log = Log::new(Arc::clone(&shared));
     assert_eq!(commit(&mut log, &frames(100, 2)).unwrap(), 11);
     let expected: Vec<Entry> = frames(1, 10).into_iter().chain(frames(100, 2)).collect();
@@ -50,7 +50,7 @@ fn a_broken_group_before_a_whole_one_is_damage_even_in_the_last_segment() {
     disk.damage(&hot(1), |bytes| bytes[place] ^= 1);
     match open_still(&disk, 1 << 16) {
         Err(JournalError::Corrupt { seq, offset, .. }) => {
-            assert_eq!((seq, offset as usize), (6, HEADER_BYTES + group_length(&frames(1, 5))));
+            assert_eq!((seq, index(offset)), (6, HEADER_BYTES + group_length(&frames(1, 5))));
         }
         other => panic!("{other:?}"),
     }
@@ -122,7 +122,8 @@ fn a_payload_cannot_pass_for_a_later_group() {
 
 /// What the fixture holds, of every kind.
 fn fixture_entries() -> Vec<Entry> {
-    let revision = r#"{"number":1,"at":1700000000000,"author":"seed","object":"calendar","row":{"code":"cn","hours":[]}}"#;
+    let revision =
+        r#"{"number":1,"at":1700000000000,"author":"seed","object":"calendar","row":{"code":"cn","hours":[]}}"#;
     let mut entries = frames(1, 20);
     entries.push(Entry::Tick(Tick {
         at: IngestTime::from_ms(1_700_000_010_000),

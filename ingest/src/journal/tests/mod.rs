@@ -84,6 +84,10 @@ fn read_all(mut reader: JournalReader, batch_bytes: usize) -> Result<Vec<Entry>,
     }
 }
 
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap()
+}
+
 fn hot(first: u64) -> std::path::PathBuf {
     Path::new(DIR).join(format!("{first:020}.seg"))
 }

@@ -66,7 +66,7 @@ impl Run {
             Step::Archive { permille } => {
                 let below = self.acknowledged.len() as u64 * permille / 1000 + 1;
                 self.shared.released.fetch_max(below, Ordering::SeqCst);
-                self.allow(keeper::work(&self.shared, || false));
+                Self::allow(keeper::work(&self.shared, || false));
             }
             Step::FailAfter(operations) => self.disk.fail_after(operations),
             Step::FailSyncs(count) => self.disk.fail_syncs(count),
@@ -106,13 +106,13 @@ impl Run {
     }
 
     fn read(&mut self, bytes: usize) {
-        let from = self.reader.next().seq as usize - 1;
+        let from = index(self.reader.next().seq) - 1;
         let batch = self.reader.read_batch(bytes);
-        if let Some(batch) = self.allow(batch) {
+        if let Some(batch) = Self::allow(batch) {
             assert!(batch.is_empty() == (from == self.acknowledged.len()));
-            for (index, (place, entry)) in batch.into_iter().enumerate() {
-                assert_eq!(place.seq as usize, from + index + 1);
-                assert_eq!(Some(&entry), self.acknowledged.get(from + index), "read before its acknowledgement");
+            for (offset, (place, entry)) in batch.into_iter().enumerate() {
+                assert_eq!(index(place.seq), from + offset + 1);
+                assert_eq!(Some(&entry), self.acknowledged.get(from + offset), "read before its acknowledgement");
             }
         }
     }
@@ -120,13 +120,13 @@ impl Run {
     fn read_at(&mut self, permille: u64) {
         let seq = self.acknowledged.len() as u64 * permille / 1000 + 1;
         let read = JournalReader::new(Arc::clone(&self.shared), seq).read_batch(1);
-        if let Some(batch) = self.allow(read) {
-            assert_eq!(batch.first().map(|(_, entry)| entry), self.acknowledged.get(seq as usize - 1));
+        if let Some(batch) = Self::allow(read) {
+            assert_eq!(batch.first().map(|(_, entry)| entry), self.acknowledged.get(index(seq) - 1));
         }
     }
 
     /// The disk may fail; damage and gaps may never be found.
-    fn allow<T>(&self, done: Result<T, JournalError>) -> Option<T> {
+    fn allow<T>(done: Result<T, JournalError>) -> Option<T> {
         match done {
             Ok(value) => Some(value),
             Err(JournalError::Io { .. }) => None,
@@ -141,7 +141,7 @@ impl Run {
 
     fn reopen(&mut self) {
         let opened = open_still(&self.disk, SEGMENT_BYTES);
-        let (shared, recovery) = self.allow(opened).unwrap_or_else(|| {
+        let (shared, recovery) = Self::allow(opened).unwrap_or_else(|| {
             self.mend();
             open_still(&self.disk, SEGMENT_BYTES).unwrap()
         });
@@ -173,7 +173,7 @@ proptest! {
         assert!(run.tried.is_empty());
         run.disk.cut_power(|| false);
         run.reopen();
-        assert!(run.reader.next().seq as usize <= run.acknowledged.len() + 1);
+        assert!(index(run.reader.next().seq) <= run.acknowledged.len() + 1);
         run.read(1 << 20);
     }
 }

@@ -177,7 +177,7 @@ fn replay_from_the_archive_equals_the_original() {
     journal.release(at(1500));
     wait_for("the archive", || journal.shared.catalog().archivable(1500).is_none());
     let archived = Disk.list(&folder.path().join("archive")).unwrap();
-    assert!(archived.iter().filter(|name| name.ends_with(".zst")).count() > 5);
+    assert!(archived.iter().filter(|name| !name.contains("tmp")).count() > 5);
     assert_eq!(read_all(standing, 5000).unwrap(), sent[begun..]);
     assert_eq!(read_all(journal.reader(at(1)), 5000).unwrap(), sent);
     drop(journal);
@@ -185,7 +185,7 @@ fn replay_from_the_archive_equals_the_original() {
     assert_eq!(recovery.last, at(2000));
     assert_eq!(read_all(journal.reader(at(1)), 100_000).unwrap(), sent);
     for seq in [1, 2, 700, 1499, 1500, 1999, 2000] {
-        assert_eq!(journal.read_at(at(seq)).unwrap().as_ref(), sent.get(seq as usize - 1));
+        assert_eq!(journal.read_at(at(seq)).unwrap().as_ref(), sent.get(index(seq) - 1));
     }
     assert_eq!(journal.read_at(at(2001)).unwrap(), None);
     let (_, last) = journal.shared.catalog().archivable(u64::MAX).unwrap();

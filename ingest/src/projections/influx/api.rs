@@ -37,7 +37,10 @@ impl Api {
         match &config.api {
             InfluxApi::V2 { org, bucket, token } => {
                 let headers = gzip.iter().map(|(name, value)| {
-                    (reqwest_011::header::HeaderName::from_static(name), reqwest_011::header::HeaderValue::from_static(value))
+                    (
+                        reqwest_011::header::HeaderName::from_static(name),
+                        reqwest_011::header::HeaderValue::from_static(value),
+                    )
                 });
                 let builder = reqwest_011::ClientBuilder::new()
                     .default_headers(headers.collect())

@@ -14,7 +14,7 @@
 //! | time | the event time, milliseconds |
 //!
 //! A revised record has the same tags and time and writes over the old fields; a value that the revision no longer has
-//! stays, since InfluxDB merges fields. Tag values are cleaned of control characters and backslashes, which the format
+//! stays, since `InfluxDB` merges fields. Tag values are cleaned of control characters and backslashes, which the format
 //! cannot carry everywhere.
 
 use crate::projections::Names;
@@ -32,9 +32,10 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Writes all records. Those that cannot be a point are returned by index: no field, or a time InfluxDB has no place for.
+    /// Writes all records. Those that cannot be a point are returned by index: no field, or a time `InfluxDB` has no place for.
     pub(super) fn write(records: &[SettledRecord], names: &dyn Names) -> (Self, Vec<usize>) {
-        let mut lines = Self { bytes: Vec::with_capacity(records.len() * 160), ends: Vec::with_capacity(records.len()) };
+        let mut lines =
+            Self { bytes: Vec::with_capacity(records.len() * 160), ends: Vec::with_capacity(records.len()) };
         let mut left = Vec::new();
         for (index, record) in records.iter().enumerate() {
             let start = lines.bytes.len();
@@ -279,7 +280,7 @@ const fn flag_code(flag: Flag) -> &'static str {
     }
 }
 
-/// InfluxDB counts nanoseconds in an `i64`, less its two ends.
+/// `InfluxDB` counts nanoseconds in an `i64`, less its two ends.
 const TIME_MS_MAX: i64 = (i64::MAX - 1) / 1_000_000;
 const TIME_MS_MIN: i64 = -TIME_MS_MAX;
 const STRING_BYTES_MAX: usize = 4096;

@@ -1,5 +1,5 @@
-//! The InfluxDB projection: settled records, in journal order, as line protocol in batches, by the v2 API (`influxdb2`) or
-//! the 1.x one. What a promise rests on never waits for it: while InfluxDB is away the chunk store is the queue, and the
+//! The `InfluxDB` projection: settled records, in journal order, as line protocol in batches, by the v2 API (`influxdb2`) or
+//! the 1.x one. What a promise rests on never waits for it: while `InfluxDB` is away the chunk store is the queue, and the
 //! cursor says where to go on. The cursor moves only after a batch was answered; what was sent twice writes over itself.
 //!
 //! A batch that is rejected is split by halves until the points at fault stand alone; those are counted, logged, kept in a
@@ -115,7 +115,7 @@ pub enum InfluxState {
     },
 }
 
-/// A point that InfluxDB did not take.
+/// A point that `InfluxDB` did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedPoint {
     pub position: Position,
@@ -145,10 +145,12 @@ impl std::fmt::Debug for InfluxProjection {
     }
 }
 
-
 impl InfluxProjection {
     pub fn new(
-        config: InfluxConfig, source: Arc<dyn RecordSource>, names: Arc<dyn Names>, cursor: Arc<dyn CursorStore>,
+        config: InfluxConfig,
+        source: Arc<dyn RecordSource>,
+        names: Arc<dyn Names>,
+        cursor: Arc<dyn CursorStore>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, InfluxConfigError> {
         let api = Api::new(&config)?;
@@ -347,9 +349,7 @@ impl InfluxProjection {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 

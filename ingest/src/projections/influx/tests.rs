@@ -44,12 +44,7 @@ fn record(seq: u64, value: f64) -> SettledRecord {
         position: Position { partition: 0, seq },
         verdict: Verdict::Stored,
         body: Body {
-            values: vec![Value {
-                quantity: Quantity::FUME,
-                statistic: Statistic::Instant,
-                flag: Flag::Normal,
-                value,
-            }],
+            values: vec![Value { quantity: Quantity::FUME, statistic: Statistic::Instant, flag: Flag::Normal, value }],
             fix: None,
             happening: None,
         },
@@ -191,13 +186,13 @@ async fn run_until(projection: &Arc<InfluxProjection>, until: impl Fn(&InfluxSta
 async fn records_arrive_in_order_by_the_v2_api_and_a_restart_goes_on_behind_them() {
     let server = Server::start(|_, _| 204).await;
     let (store, disk) = (Arc::new(Store::default()), MemoryLayer::new());
-    store.put((1..=25).map(|seq| record(seq, seq as f64)));
+    store.put((1..=25_u32).map(|seq| record(seq.into(), seq.into())));
     let done = run_until(&projection(&server.url, v2(), &store, &disk), |status| status.cursor.seq == 25).await;
     assert_eq!((done.written, done.rejected, done.state), (25, 0, InfluxState::Ok));
     let head = &server.seen()[0].head;
     assert!(head.starts_with("POST /api/v2/write?bucket=lantian&org=bureau&precision=ms "), "{head}");
     assert!(head.to_lowercase().contains("authorization: token secret"), "{head}");
-    store.put((26..=30).map(|seq| record(seq, seq as f64)));
+    store.put((26..=30_u32).map(|seq| record(seq.into(), seq.into())));
     run_until(&projection(&server.url, v2(), &store, &disk), |status| status.cursor.seq == 30).await;
     let lines = server.lines(|_| true);
     assert_eq!(lines.len(), 30);
@@ -359,7 +354,7 @@ proptest! {
             .map(|(key, value)| (key.to_string(), value.to_string())).collect();
         prop_assert_eq!(&tags[0], &("device".to_owned(), "yl wb,1".to_owned()));
         prop_assert_eq!(tags.iter().any(|(key, value)| key == "slot" && *value == slot.to_string()), slot != 0);
-        let field = |wanted: &str| line.field_set.iter().find(|(key, _)| key.to_string() == wanted).map(|(_, value)| value.clone());
+        let field = |wanted: &str| line.field_set.iter().find(|(key, _)| *key == wanted).map(|(_, value)| value.clone());
         prop_assert!(matches!(field("fume_instant"), Some(FieldValue::F64(found)) if found.to_bits() == value.to_bits()));
         prop_assert!(matches!(field("latitude"), Some(FieldValue::F64(found)) if found.to_bits() == lat.to_bits()));
         prop_assert!(matches!(field("altitude_m"), Some(FieldValue::I64(-4))));
