@@ -200,7 +200,7 @@ fn path_parameter(part: &str) -> Option<Parameter> {
 }
 
 /// The document made of all rows.
-pub fn document<'a>(specs: impl IntoIterator<Item = &'a Spec>, words: Schemas) -> OpenApi {
+pub(crate) fn document<'a>(specs: impl IntoIterator<Item = &'a Spec>, words: Schemas) -> OpenApi {
     let mut schemas = words;
     schemas.insert(Problem::name().into_owned(), <Problem as utoipa::PartialSchema>::schema());
     let mut nested = Vec::new();
@@ -235,6 +235,6 @@ pub fn document<'a>(specs: impl IntoIterator<Item = &'a Spec>, words: Schemas) -
 }
 
 /// The schema of a word that only query parameters use.
-pub fn word<T: ToSchema>(schemas: &mut Schemas) {
+pub(crate) fn word<T: ToSchema>(schemas: &mut Schemas) {
     schemas.insert(T::name().into_owned(), T::schema());
 }

@@ -141,7 +141,7 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AlertEvent {
     pub at: Time,
-    /// `raised`, `changed`, `settled`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`.
+    /// `raised`, `ended`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`.
     pub what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::common::{JournalPlace, SubjectRef, Time};
 use super::registers::ProfileRow;
-use super::words::{Flag, Presence, Protocol, QuarantineReason, RecordKind, Statistic, Verdict};
+use super::words::{Flag, Presence, Protocol, QuarantineReason, Statistic, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -43,7 +43,7 @@ pub struct DeviceDetail {
     pub latest: Vec<LatestValue>,
     /// Today's loss ledger (local day).
     pub loss: LossDay,
-    /// Text of the journal place up to which its data are settled.
+    /// Journal time up to which everything is settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_as_of: Option<Time>,
 }
@@ -79,7 +79,6 @@ pub struct InstallationRow {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LatestValue {
-    pub kind: RecordKind,
     /// Code of the quantity.
     pub quantity: String,
     pub statistic: Statistic,
@@ -87,8 +86,8 @@ pub struct LatestValue {
     /// Canonical unit; empty for codes no profile maps.
     pub unit: String,
     pub flag: Flag,
+    /// Event time.
     pub at: Time,
-    pub received: Time,
 }
 
 /// How each record of a local day ended. `received = stored + revised + duplicate + quarantined`.
@@ -186,11 +185,16 @@ pub struct CredentialHandout {
     pub protocol: Protocol,
     /// MQTT user name, MN or phone.
     pub identity: String,
-    /// Absent for Modbus, which we dial.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
-    /// Topics, for MQTT.
-    pub topics: Vec<String>,
+    /// What to set on the device; empty for Modbus, which we dial.
+    pub settings: Vec<CredentialSetting>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CredentialSetting {
+    /// `username`, `password`, `client_id`, `topic`, `mn`, `pw`, `phone`, `auth_code`, `address`.
+    pub name: String,
+    pub value: String,
+    pub secret: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

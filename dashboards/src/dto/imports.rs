@@ -4,20 +4,9 @@ use super::common::FieldProblem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportKind {
-    Restaurants,
-    Sites,
-    Gates,
-    DisposalSites,
-    Trucks,
-    Permits,
-    Devices,
-    Installations,
-    Limits,
-    Offices,
-    Grids,
+super::words::mirror! {
+    /// Which register a table is of.
+    ImportKind = ledger::CsvKind { Restaurants, Sites, Trucks, Devices, Installations, Permits }
 }
 
 #[derive(Debug, Clone, Deserialize, IntoParams)]

@@ -96,7 +96,7 @@ pub struct DeviceLive {
     pub connected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_contact: Option<Time>,
-    /// Snapshot: all; delta: those that are new. In order of arrival.
+    /// Snapshot: all; delta: those that changed.
     pub values: Vec<LatestValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<TruckFix>,

@@ -1,7 +1,7 @@
 //! Who knocked without being known, what was refused, what was stored apart; accept, reject, derive again.
 
 use super::common::{DeviceRef, JournalPlace, Time};
-use super::devices::{NewInstallation, PollTarget};
+use super::devices::NewInstallation;
 use super::words::{Protocol, QuarantineReason, RefusalReason};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -43,9 +43,10 @@ pub struct AcceptUnknown {
     #[serde(default)]
     pub vendor: String,
     #[serde(default)]
-    pub poll: Option<PollTarget>,
-    #[serde(default)]
     pub install: Option<NewInstallation>,
+    /// HJ 212: the password the device sends already; without it one is made.
+    #[serde(default)]
+    pub password: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

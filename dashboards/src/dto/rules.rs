@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 pub struct RuleRow {
     pub code: String,
     pub name: String,
+    pub name_en: String,
     /// `exceedance`, `offline`, `off_route`.
     pub kind: String,
     pub class: EpisodeClass,

@@ -17,8 +17,6 @@ pub struct UserRow {
     pub office: Option<i64>,
     pub enabled: bool,
     pub must_change_password: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_login: Option<Time>,
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -48,17 +46,29 @@ pub struct AuditRow {
     pub id: i64,
     pub at: Time,
     pub who: String,
-    /// `login`, `device.create`, `case.move`, `limit.put` …
+    /// Peer address, or the command.
+    pub origin: String,
+    /// `edit`, `login`, `credential_issued` …
     pub action: String,
-    /// What it was done to: `device 12`.
-    pub object: String,
-    pub detail: String,
+    /// `device`, `person` …
+    pub kind: String,
+    pub key: String,
+    /// JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
+    /// Login name.
+    pub who: Option<String>,
+    /// `device`, `limit`, `person` …
+    pub kind: Option<String>,
+    pub key: Option<String>,
     pub cursor: Option<String>,
     /// 1–200, default 50.
     pub limit: Option<u32>,

@@ -1,0 +1,18 @@
+//! The handlers, one file per page. They read the request, ask the other crates, and turn the answer into `dto` types; no rule of the
+//! domain is decided here.
+
+pub(crate) mod alerts;
+pub(crate) mod auth;
+pub(crate) mod cases;
+pub(crate) mod credentials;
+pub(crate) mod devices;
+pub(crate) mod frames;
+pub(crate) mod imports;
+pub(crate) mod map;
+pub(crate) mod overview;
+pub(crate) mod quarantine;
+pub(crate) mod registers;
+pub(crate) mod rules;
+pub(crate) mod series;
+pub(crate) mod subjects;
+pub(crate) mod users;

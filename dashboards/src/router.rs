@@ -1,0 +1,101 @@
+//! The router: the table of routes, each behind its guard, and what holds for all of them: size and time limits, security headers,
+//! compression, the page.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/api/v1/…` | the routes of `table.rs`; the document made of them is `dashboards/openapi.json` |
+//! | `/api/v1/live` | the live socket, see [`crate::dto::live`] |
+//! | `/healthz` | 200 while the process answers |
+//! | `/readyz` | 200 when records can be made durable, else 503 |
+//! | everything else | the page |
+
+use crate::guard::guard;
+use crate::problem::ApiError;
+use crate::state::AppState;
+use crate::table::routes;
+use crate::{page, table};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use ingest::journal;
+use std::time::Duration;
+use tower_http::compression::CompressionLayer;
+
+/// Everything that is served over HTTP. Serve it with connect info (`SocketAddr`), so that the audit has addresses.
+pub fn router(state: AppState) -> Router {
+    let mut api = Router::new();
+    for table::Route { spec, handler } in routes() {
+        let limit = if spec.path == "/imports" { IMPORT_BYTES_MAX } else { state.config.body_bytes_max };
+        let handler = handler
+            .layer(DefaultBodyLimit::max(limit))
+            .layer(from_fn_with_state((state.clone(), spec.access), guard));
+        api = api.route(spec.path, handler);
+    }
+    let api = api
+        .fallback(|| async { ApiError::not_found() })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", "the path does not take this method")
+        })
+        .layer(from_fn_with_state(state.clone(), in_time))
+        .layer(from_fn(no_store));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .fallback(page::page)
+        .layer(CompressionLayer::new())
+        .layer(from_fn(secure))
+        .with_state(state)
+}
+
+async fn ready(State(state): State<AppState>) -> Response {
+    match state.journal.health() {
+        journal::Health::Ok => "ok".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be written").into_response(),
+    }
+}
+
+async fn in_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(state.config.request_seconds_max);
+    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
+        return response;
+    }
+    metrics::counter!(crate::metrics::TIMEOUTS).increment(1);
+    ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "it took too long").into_response()
+}
+
+async fn no_store(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Styles may be inline: the page's components and charts set them on elements. Scripts may not. Tiles come from our own server.
+const SECURITY: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+         font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; \
+         form-action 'self'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+];
+
+/// Bytes of a CSV table.
+const IMPORT_BYTES_MAX: usize = 16 << 20;
