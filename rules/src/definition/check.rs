@@ -45,7 +45,8 @@ pub fn check(text: &str) -> Result<CompiledRule, Vec<Problem>> {
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Problem {
-    let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
     Problem {
         place: format!("line {line}"),
         message: format!("is not TOML: {}", error.message()),
@@ -138,7 +139,12 @@ fn read_scope(root: &mut Reader<'_>, found: &mut Findings<'_>) -> Scope {
 fn protocol(section: &str, key: &str, word: &str, found: &mut Findings<'_>) -> Option<ProtocolKind> {
     let hit = ProtocolKind::ALL.into_iter().find(|kind| kind.code() == word);
     if hit.is_none() {
-        found.add(section, key, format!("\"{word}\" is no protocol"), suggestion(word, &ProtocolKind::ALL.map(ProtocolKind::code)));
+        found.add(
+            section,
+            key,
+            format!("\"{word}\" is no protocol"),
+            suggestion(word, &ProtocolKind::ALL.map(ProtocolKind::code)),
+        );
     }
     hit
 }
@@ -148,12 +154,19 @@ fn read_exceedance(at: &mut Reader<'_>, found: &mut Findings<'_>) -> Exceedance 
     let wanted = at.required("quantity", "\"fume\"", found);
     let spec = QUANTITIES.iter().find(|spec| spec.code == wanted);
     if spec.is_none() && !wanted.is_empty() {
-        found.add("parameters", "quantity", format!("\"{wanted}\" is not a known quantity"), suggestion(wanted, &codes));
+        found.add(
+            "parameters",
+            "quantity",
+            format!("\"{wanted}\" is not a known quantity"),
+            suggestion(wanted, &codes),
+        );
     }
     let canonical = spec.map_or(Unit::One, |spec| spec.unit);
     let unit_text = at.required("unit", &format!("\"{}\"", canonical.code()), found);
     let unit = Unit::parse(unit_text).unwrap_or(canonical);
-    if !unit_text.is_empty() && Unit::parse(unit_text).is_none_or(|unit| spec.is_some() && !unit.same_dimension(canonical)) {
+    if !unit_text.is_empty()
+        && Unit::parse(unit_text).is_none_or(|unit| spec.is_some() && !unit.same_dimension(canonical))
+    {
         let message = format!("\"{unit_text}\" is no unit of {wanted}");
         found.add("parameters", "unit", message, format!("write unit = \"{}\"", canonical.code()));
     }

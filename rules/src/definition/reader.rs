@@ -99,10 +99,18 @@ impl<'t> Reader<'t> {
         let tables: Option<Vec<&Table>> =
             value.as_array().and_then(|rows| rows.iter().map(Value::as_table).collect::<Option<_>>());
         let Some(tables) = tables else {
-            found.add(&self.section, key, format!("is {}, not a list of tables", kind(value)), format!("write [[{key}]]"));
+            found.add(
+                &self.section,
+                key,
+                format!("is {}, not a list of tables", kind(value)),
+                format!("write [[{key}]]"),
+            );
             return Vec::new();
         };
-        tables.into_iter().map(|table| Self { table: Some(table), section: key.to_owned(), asked: Vec::new() }).collect()
+        tables
+            .into_iter()
+            .map(|table| Self { table: Some(table), section: key.to_owned(), asked: Vec::new() })
+            .collect()
     }
 
     pub(super) fn text(&mut self, key: &'static str, found: &mut Findings<'_>) -> Option<&'t str> {
@@ -183,7 +191,12 @@ impl<'t> Reader<'t> {
             Some(Value::Float(number)) => *number,
             Some(Value::Integer(number)) => *number as f64,
             Some(value) => {
-                found.add(&self.section, key, format!("is {}, not a number", kind(value)), "write a number without quotes");
+                found.add(
+                    &self.section,
+                    key,
+                    format!("is {}, not a number", kind(value)),
+                    "write a number without quotes",
+                );
                 return default;
             }
         };
@@ -216,7 +229,12 @@ impl<'t> Reader<'t> {
                 default
             }
             None => {
-                found.add(&self.section, key, format!("\"{text}\" is no time"), "write for example \"30s\", \"10min\", \"6h\" or \"3d\"");
+                found.add(
+                    &self.section,
+                    key,
+                    format!("\"{text}\" is no time"),
+                    "write for example \"30s\", \"10min\", \"6h\" or \"3d\"",
+                );
                 default
             }
         }
@@ -246,5 +264,8 @@ fn kind(value: &Value) -> &'static str {
 /// A duration as a person writes it.
 fn words(ms: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
-    UNITS.iter().find(|(unit, _)| ms != 0 && ms % unit == 0).map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
+    UNITS
+        .iter()
+        .find(|(unit, _)| ms != 0 && ms % unit == 0)
+        .map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }

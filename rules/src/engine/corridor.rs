@@ -104,7 +104,9 @@ pub(super) fn in_windows(windows: &[WeekWindow], at: i64) -> bool {
     }
     let day = local_day(EventTime(at));
     let minute = (at + i64::from(BEIJING_OFFSET_MINUTES) * 60_000).rem_euclid(86_400_000) / 60_000;
-    let on = |window: &WeekWindow, day: i64| window.weekdays.is_empty() || window.weekdays.iter().any(|w| i64::from(*w) == weekday(day));
+    let on = |window: &WeekWindow, day: i64| {
+        window.weekdays.is_empty() || window.weekdays.iter().any(|w| i64::from(*w) == weekday(day))
+    };
     windows.iter().any(|window| {
         let (from, to) = (i64::from(window.from_minute), i64::from(window.to_minute));
         if from < to {
@@ -143,7 +145,11 @@ mod tests {
 
     #[test]
     fn the_plane_agrees_with_the_sphere() {
-        let line = vec![Wgs84 { lon: 113.50, lat: 34.80 }, Wgs84 { lon: 113.54, lat: 34.81 }, Wgs84 { lon: 113.55, lat: 34.83 }];
+        let line = vec![
+            Wgs84 { lon: 113.50, lat: 34.80 },
+            Wgs84 { lon: 113.54, lat: 34.81 },
+            Wgs84 { lon: 113.55, lat: 34.83 },
+        ];
         let permit = Permit {
             id: model::id::PermitId(1),
             code: String::new(),

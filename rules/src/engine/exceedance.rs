@@ -170,7 +170,8 @@ impl State {
         let Kind::Exceedance(rule) = &version.rule.kind else { return 0 };
         let Some(newest) = self.slots.back().map(|slot| slot.index) else { return 0 };
         let lookback = rule.window_ms / self.slot_ms;
-        let mut cut = newest.saturating_mul(self.slot_ms).saturating_sub(version.rule.horizon_ms).div_euclid(self.slot_ms);
+        let mut cut =
+            newest.saturating_mul(self.slot_ms).saturating_sub(version.rule.horizon_ms).div_euclid(self.slot_ms);
         let kept_max = version.rule.observations_max.max(usize::try_from(lookback).unwrap_or(0).saturating_mul(2));
         let mut bounded = 0;
         if let Some(excess) = self.slots.len().checked_sub(kept_max).filter(|excess| *excess > 0)
@@ -256,7 +257,8 @@ impl State {
 
     pub(super) fn explain(&self, timeline: &Timeline, plan: &Plan) -> (Option<i64>, JudgedState) {
         let not = |reason| JudgedState::NotJudged { reason };
-        let Some((place, slot)) = self.slots.len().checked_sub(1).and_then(|place| Some((place, self.slots.get(place)?)))
+        let Some((place, slot)) =
+            self.slots.len().checked_sub(1).and_then(|place| Some((place, self.slots.get(place)?)))
         else {
             return (None, not(NotJudged::NoData));
         };
@@ -300,7 +302,8 @@ impl State {
     /// The expected interval changed: the samples go into slots of the new length.
     fn regroup(&mut self, slot_ms: i64) {
         let old = std::mem::take(&mut self.slots);
-        self.cut = if self.cut == i64::MIN { self.cut } else { self.cut.saturating_mul(self.slot_ms).div_euclid(slot_ms) + 1 };
+        self.cut =
+            if self.cut == i64::MIN { self.cut } else { self.cut.saturating_mul(self.slot_ms).div_euclid(slot_ms) + 1 };
         let cut = std::mem::replace(&mut self.cut, i64::MIN);
         self.slot_ms = slot_ms;
         for slot in old {

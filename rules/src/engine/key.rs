@@ -164,7 +164,9 @@ impl Key {
         }
         self.dirty = true;
         let was_open = state.heard(moment.at.0);
-        if verdict == Some(Verdict::Duplicate) || installed_until(self.device, self.subject, moment.at.0, world.facts).is_some() {
+        if verdict == Some(Verdict::Duplicate)
+            || installed_until(self.device, self.subject, moment.at.0, world.facts).is_some()
+        {
             return was_open;
         }
         let went = state.insert(moment.at.0, moment.position.seq, world.timeline);
@@ -396,7 +398,8 @@ fn plan(rule: &Exceedance, subject: SubjectId, device: DeviceId, facts: &Facts) 
 fn sample(rule: &Exceedance, statistic: Statistic, record: &SettledRecord) -> Option<Sample> {
     let value = record.body.value(rule.quantity, statistic)?;
     let runs = rule.only_while.is_none_or(|(quantity, least)| {
-        let mut states = record.body.values.iter().filter(|value| value.quantity == quantity && value.flag == Flag::Normal);
+        let mut states =
+            record.body.values.iter().filter(|value| value.quantity == quantity && value.flag == Flag::Normal);
         states.next().is_none_or(|state| state.value >= least)
     });
     let flag = if value.flag == Flag::Normal && !runs { Flag::Stopped } else { value.flag };

@@ -73,7 +73,8 @@ impl State {
             return Where::Nothing;
         }
         let place = self.runs.partition_point(|run| run.from <= at);
-        let joins_before = place.checked_sub(1).and_then(|before| self.runs.get(before)).is_some_and(|run| at - run.to < apart);
+        let joins_before =
+            place.checked_sub(1).and_then(|before| self.runs.get(before)).is_some_and(|run| at - run.to < apart);
         let joins_after = self.runs.get(place).is_some_and(|run| run.from - at < apart);
         match (joins_before, joins_after) {
             (true, true) => {
@@ -160,7 +161,8 @@ impl State {
     }
 
     pub(super) fn explain(&self, now: i64, around: &Around<'_>) -> (Option<i64>, JudgedState) {
-        let Some((last, rule)) = self.runs.back().and_then(|run| Some((run.to, offline(around.timeline, run.to)?))) else {
+        let Some((last, rule)) = self.runs.back().and_then(|run| Some((run.to, offline(around.timeline, run.to)?)))
+        else {
             return (None, JudgedState::NotJudged { reason: NotJudged::NoData });
         };
         let pause = (now - self.contact).max(0);

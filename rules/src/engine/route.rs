@@ -34,7 +34,15 @@ pub(super) struct Point {
 
 impl Point {
     pub(super) fn new(at: i64, record_slot: u32, seq: u64, fixed: bool, place: Wgs84) -> Self {
-        Self { at, record_slot, seq, fixed, lon: scaled(place.lon), lat: scaled(place.lat), measured: Measured::NoPermit }
+        Self {
+            at,
+            record_slot,
+            seq,
+            fixed,
+            lon: scaled(place.lon),
+            lat: scaled(place.lat),
+            measured: Measured::NoPermit,
+        }
     }
 
     fn place(&self) -> Wgs84 {

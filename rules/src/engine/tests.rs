@@ -193,7 +193,9 @@ fn late_data_merges_two_episodes_into_the_older_and_splits_keep_the_first_id() {
     let after = run.standing_of("truck-off-route");
     assert_eq!((after.len(), after[0].id), (1, before[0].id));
     let merged = model::episode::Standing::MergedInto(before[0].id);
-    assert!(run.changes.iter().any(|change| change.episode().id == before[1].id && change.episode().standing == merged));
+    assert!(
+        run.changes.iter().any(|change| change.episode().id == before[1].id && change.episode().standing == merged)
+    );
     // Corrected fixes put the truck back on the road in between: two again, the first keeps its id.
     for step in hole {
         run.revise_fix(step * 20_000, step, 0.0);
@@ -231,7 +233,10 @@ fn a_case_waits_for_the_settle_time() {
     run.tick_to(raised_at + 11 * MINUTE);
     assert_eq!(settled(&run), 1);
     run.tick_to(raised_at + 100 * MINUTE);
-    let fume = run.changes.iter().filter(|c| matches!(c, EpisodeChange::Settled { episode } if episode.rule == "fume-exceedance"));
+    let fume = run
+        .changes
+        .iter()
+        .filter(|c| matches!(c, EpisodeChange::Settled { episode } if episode.rule == "fume-exceedance"));
     assert_eq!(fume.count(), 1);
 }
 

@@ -146,7 +146,8 @@ impl Track {
     /// Forgets a stretch that nothing can change any more, once its settle time is over. True: it is forgotten.
     pub(super) fn forget(&mut self, stretch: &Stretch, settle_ms: i64, now: i64) -> bool {
         let Some(index) = self.known.iter().position(|known| known.told.start == stretch.start) else { return true };
-        let over = self.known.get(index).is_some_and(|known| known.settled || now >= known.raised.saturating_add(settle_ms));
+        let over =
+            self.known.get(index).is_some_and(|known| known.settled || now >= known.raised.saturating_add(settle_ms));
         if over {
             self.known.remove(index);
         }

@@ -25,7 +25,9 @@ fn standing(run: &Run) -> Vec<Key> {
 /// Short windows, so that a short stream holds many episodes; a horizon that some of the stream leaves behind.
 fn world() -> World {
     let short = |code: &str, edits: &[(&str, &str)]| {
-        let text = library(code).replace("horizon = \"6h\"", "horizon = \"20min\"").replace("horizon = \"24h\"", "horizon = \"20min\"");
+        let text = library(code)
+            .replace("horizon = \"6h\"", "horizon = \"20min\"")
+            .replace("horizon = \"24h\"", "horizon = \"20min\"");
         edits.iter().fold(text, |text, (from, to)| {
             assert!(text.contains(from), "{code}: {from}");
             text.replace(from, to)
@@ -36,14 +38,26 @@ fn world() -> World {
             "fume-exceedance",
             short(
                 "fume-exceedance",
-                &[("window = \"60min\"", "window = \"3min\""), ("0.75", "0.6"), ("for = \"0s\"", "for = \"60s\""), ("clear_for = \"10min\"", "clear_for = \"1min\"")],
+                &[
+                    ("window = \"60min\"", "window = \"3min\""),
+                    ("0.75", "0.6"),
+                    ("for = \"0s\"", "for = \"60s\""),
+                    ("clear_for = \"10min\"", "clear_for = \"1min\""),
+                ],
             ),
         ),
         ("device-offline", short("device-offline", &[("longer_than = \"30min\"", "longer_than = \"4min\"")])),
         ("data-gap", short("data-gap", &[("longer_than = \"60min\"", "longer_than = \"6min\"")])),
         (
             "truck-off-route",
-            short("truck-off-route", &[("for = \"10min\"", "for = \"1min\""), ("fixes_min = 5", "fixes_min = 2"), ("gap = \"3min\"", "gap = \"2min\"")]),
+            short(
+                "truck-off-route",
+                &[
+                    ("for = \"10min\"", "for = \"1min\""),
+                    ("fixes_min = 5", "fixes_min = 2"),
+                    ("gap = \"3min\"", "gap = \"2min\""),
+                ],
+            ),
         ),
     ])
 }

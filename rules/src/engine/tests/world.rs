@@ -10,7 +10,8 @@ use model::principal::Strictness;
 use model::quantity::Quantity;
 use model::record::{Body, Fix, Flag, RecordKey, RecordKind, SettledRecord, Statistic, Value};
 use model::register::{
-    Device, DeviceProfile, Installation, Limit, Object, Permit, Revision, RuleVersion, Subject, SubjectDetails, WeekWindow,
+    Device, DeviceProfile, Installation, Limit, Object, Permit, Revision, RuleVersion, Subject, SubjectDetails,
+    WeekWindow,
 };
 use model::stream::{Item, Outage, OutageKind, Tick};
 use model::time::{EventTime, IngestTime};
@@ -55,8 +56,12 @@ impl World {
             contact: String::new(),
             phone: String::new(),
         };
-        let truck =
-            SubjectDetails::Truck { plate: "豫A12345".into(), plate_colour: String::new(), company: String::new(), load_t: None };
+        let truck = SubjectDetails::Truck {
+            plate: "豫A12345".into(),
+            plate_colour: String::new(),
+            company: String::new(),
+            load_t: None,
+        };
         for (id, details) in [(RESTAURANT, restaurant), (TRUCK, truck)] {
             let (code, name) = (id.to_string(), id.to_string());
             world.put(Object::Subject(Subject { id, code, name, grid: None, place: None, details, active: true }));
@@ -87,7 +92,14 @@ impl World {
                 poll: None,
             }));
             let (id, valid_from) = (InstallationId(device.0), EventTime(0));
-            world.put(Object::Installation(Installation { id, device, subject, point: String::new(), valid_from, valid_to: None }));
+            world.put(Object::Installation(Installation {
+                id,
+                device,
+                subject,
+                point: String::new(),
+                valid_from,
+                valid_to: None,
+            }));
         }
         world.put(Object::Limit(limit(1, 2.0, "")));
         world.put(Object::Permit(Permit {
@@ -110,7 +122,8 @@ impl World {
     }
 
     fn put(&mut self, object: Object) {
-        let revision = Revision { number: self.facts.revision + 1, at: IngestTime(START), author: "test".into(), object };
+        let revision =
+            Revision { number: self.facts.revision + 1, at: IngestTime(START), author: "test".into(), object };
         assert!(self.facts.apply(&revision));
     }
 
@@ -141,9 +154,18 @@ fn limit(id: i64, value: f64, class: &str) -> Limit {
 /// What a device says, before it has a place in a journal. Times count from [`START`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Said {
-    Fume { at: i64, value: f64, flag: Flag },
+    Fume {
+        at: i64,
+        value: f64,
+        flag: Flag,
+    },
     /// `along`: steps of 200 m; `aside`: metres from the line.
-    Fix { at: i64, along: i64, aside: f64, fixed: bool },
+    Fix {
+        at: i64,
+        along: i64,
+        aside: f64,
+        fixed: bool,
+    },
 }
 
 impl Said {
