@@ -60,7 +60,7 @@ impl Hj212Session {
             return;
         };
         let mut remarks = 0;
-        if let Some((reason, detail)) = self.odd(&parts, &mut remarks) {
+        if let Some((reason, detail)) = odd(&parts, &mut remarks) {
             // A wrong frame's MN is trusted only as far as to find how forgiving its device is.
             let device = self.directory().device_by_identity(ProtocolKind::Hj212, mn);
             if device.as_ref().is_none_or(|device| device.strictness == Strictness::Reject) {
@@ -79,25 +79,6 @@ impl Hj212Session {
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Hj212Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
-    }
-
-    fn odd(&self, parts: &Parts<'_>, remarks: &mut u8) -> Option<(RefusalReason, String)> {
-        let mut odd = None;
-        if !parts.length_ok() {
-            *remarks |= edge_remark::LENGTH_BAD;
-            let declared = parts.declared.unwrap_or(0);
-            odd = Some((RefusalReason::LengthBad, format!("length {} expected, {declared} found", parts.segment.len())));
-        }
-        if !parts.crc_ok() {
-            *remarks |= edge_remark::CHECK_BAD;
-            let found = String::from_utf8_lossy(parts.check);
-            let hint = parts.problems().into_iter().map(|problem| problem.code.code()).find(|code| {
-                code.starts_with("check_") && !matches!(*code, "check_wrong" | "check_lower_case")
-            });
-            let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-            odd = Some((RefusalReason::CheckBad, format!("crc {:04X} expected, {found} found{hint}", parts.crc_expected())));
-        }
-        odd
     }
 
     fn identify(
@@ -164,6 +145,28 @@ impl Hj212Session {
         let password = password.as_deref().or(message.pw).unwrap_or_default();
         Some(answer(command, message, password))
     }
+}
+
+fn odd(parts: &Parts<'_>, remarks: &mut u8) -> Option<(RefusalReason, String)> {
+    let mut odd = None;
+    if !parts.length_ok() {
+        *remarks |= edge_remark::LENGTH_BAD;
+        let declared = parts.declared.unwrap_or(0);
+        odd = Some((RefusalReason::LengthBad, format!("length {} expected, {declared} found", parts.segment.len())));
+    }
+    if !parts.crc_ok() {
+        *remarks |= edge_remark::CHECK_BAD;
+        let found = String::from_utf8_lossy(parts.check);
+        let hint = parts
+            .problems()
+            .into_iter()
+            .map(|problem| problem.code.code())
+            .find(|code| code.starts_with("check_") && !matches!(*code, "check_wrong" | "check_lower_case"));
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        odd =
+            Some((RefusalReason::CheckBad, format!("crc {:04X} expected, {found} found{hint}", parts.crc_expected())));
+    }
+    odd
 }
 
 fn granted(principal: &Principal, device: &DeviceAtEdge) -> bool {

@@ -24,10 +24,7 @@ fn world() -> World {
 
 fn session(world: &World) -> Hj212Session {
     let edge = world.edge.clone();
-    Hj212Session::new(
-        Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new() },
-        4_096,
-    )
+    Hj212Session::new(Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new() }, 4_096)
 }
 
 fn frame(mn: &str, pw: &str, cn: &str, flag: u8) -> Vec<u8> {

@@ -33,7 +33,7 @@ pub struct Jt808Config {
 impl Default for Jt808Config {
     /// Terminals send a heartbeat every few minutes at most, so silence ends sooner than with HJ 212.
     fn default() -> Self {
-        Self { tcp: TcpConfig { idle_timeout: Duration::from_secs(900), ..TcpConfig::default() } }
+        Self { tcp: TcpConfig { idle_timeout: Duration::from_mins(15), ..TcpConfig::default() } }
     }
 }
 

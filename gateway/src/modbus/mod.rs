@@ -42,7 +42,7 @@ impl Default for ModbusConfig {
             targets_max: 1_024,
             directory_poll: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(5),
-            backoff_max: Duration::from_secs(300),
+            backoff_max: Duration::from_mins(5),
             append_timeout: Duration::from_secs(5),
         }
     }

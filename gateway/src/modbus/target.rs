@@ -84,7 +84,7 @@ pub(super) async fn run(
     target.take_devices(&devices.borrow_and_update().clone());
     loop {
         let next = target.units.iter().enumerate().min_by_key(|(_, unit)| unit.due).map(|(at, unit)| (at, unit.due));
-        let due = next.map_or_else(|| Instant::now() + Duration::from_secs(3_600), |(_, due)| due);
+        let due = next.map_or_else(|| Instant::now() + Duration::from_hours(1), |(_, due)| due);
         let changed = tokio::select! {
             biased;
             () = cancel.cancelled() => break,

@@ -52,8 +52,8 @@ impl Default for TcpConfig {
         Self {
             connections_max: 4_096,
             window_frames: 64,
-            idle_timeout: Duration::from_secs(3_900),
-            first_frame_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(65),
+            first_frame_timeout: Duration::from_mins(1),
             frame_timeout: Duration::from_secs(30),
             append_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(10),

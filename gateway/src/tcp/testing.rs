@@ -8,9 +8,7 @@ use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
 use model::register::ModbusPoll;
-use model::seams::{
-    AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog,
-};
+use model::seams::{AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog};
 use model::time::{IngestTime, ManualClock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -56,13 +56,14 @@ async fn rest(stream: &mut DuplexStream) -> String {
 }
 
 async fn answers(stream: &mut DuplexStream, count: usize) -> String {
-    let mut sent = Vec::new();
-    while sent.iter().filter(|byte| **byte == b'\n').count() < count {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).await.unwrap();
-        sent.extend(byte);
+    let (mut lines, mut sent) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        while sent.last() != Some(&b'\n') {
+            sent.push(stream.read_u8().await.unwrap());
+        }
+        lines.append(&mut sent);
     }
-    String::from_utf8(sent).unwrap()
+    String::from_utf8(lines).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +140,7 @@ async fn no_more_than_the_window_waits_at_the_journal() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_loris_is_closed_though_it_never_stops_sending() {
     let world = world();
-    let config = TcpConfig { first_frame_timeout: Duration::from_secs(3_600), ..TcpConfig::default() };
+    let config = TcpConfig { first_frame_timeout: Duration::from_hours(1), ..TcpConfig::default() };
     let mut peer = connect(&world, config);
     let began = tokio::time::Instant::now();
     for byte in frame(1) {
@@ -149,7 +150,7 @@ async fn a_slow_loris_is_closed_though_it_never_stops_sending() {
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(peer.task.await.unwrap(), CloseReason::SlowFrame);
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,8 +202,7 @@ async fn the_listener_accepts_no_more_than_its_bound_and_stops_clean() {
     let cancel = CancellationToken::new();
     let config = TcpConfig { connections_max: 1, ..TcpConfig::default() };
     let make = |opening| Hj212Session::new(opening, 4_096);
-    let served =
-        tokio::spawn(serve(listener, ProtocolKind::Hj212, world.edge.clone(), config, cancel.clone(), make));
+    let served = tokio::spawn(serve(listener, ProtocolKind::Hj212, world.edge.clone(), config, cancel.clone(), make));
     let mut first = TcpStream::connect(address).await.unwrap();
     first.write_all(&frame(1)).await.unwrap();
     world.inlet.frames(1).await;

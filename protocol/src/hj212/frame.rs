@@ -233,7 +233,8 @@ impl Framer {
                 }
             }
             let first = self.starts.front().map(|start| start.body);
-            let over = first.map(|body| body + self.limit + 8).filter(|over| mark.map_or(self.buffer.len(), |m| m) > *over);
+            let over =
+                first.map(|body| body + self.limit + 8).filter(|over| mark.map_or(self.buffer.len(), |m| m) > *over);
             if let Some(over) = over {
                 return Some(self.drop_first_start(over));
             }
@@ -242,8 +243,8 @@ impl Framer {
                 self.shrink();
                 return None;
             };
-            match self.buffer.get(mark) {
-                Some(b'#') => match self.start_at(mark) {
+            if self.buffer.get(mark) == Some(&b'#') {
+                match self.start_at(mark) {
                     Look::More => {
                         self.seen = mark;
                         self.shrink();
@@ -255,21 +256,23 @@ impl Framer {
                         if let Some(event) = self.end_before_start(start.at) {
                             return Some(event);
                         }
-                        if self.starts.len() >= STARTS_MAX {
-                            self.starts.pop_front();
-                        }
-                        self.seen = start.body;
-                        self.starts.push_back(start);
+                        self.follow_start(start);
                     }
-                },
-                _ => {
-                    if let Some(event) = self.at_line_end(mark) {
-                        return Some(event);
-                    }
-                    self.seen = mark + 1;
                 }
+            } else if let Some(event) = self.at_line_end(mark) {
+                return Some(event);
+            } else {
+                self.seen = mark + 1;
             }
         }
+    }
+
+    fn follow_start(&mut self, start: Start) {
+        if self.starts.len() >= STARTS_MAX {
+            self.starts.pop_front();
+        }
+        self.seen = start.body;
+        self.starts.push_back(start);
     }
 
     fn start_at(&self, at: usize) -> Look {

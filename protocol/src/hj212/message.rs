@@ -69,7 +69,9 @@ impl<'a> Message<'a> {
 
     /// The text of a field without a suffix, whatever its case.
     pub fn plain(&self, key: &str) -> Option<&'a str> {
-        self.fields().find(|field| field.suffix.is_empty() && field.code.eq_ignore_ascii_case(key)).map(|field| field.text)
+        self.fields()
+            .find(|field| field.suffix.is_empty() && field.code.eq_ignore_ascii_case(key))
+            .map(|field| field.text)
     }
 
     /// `DataTime`: the instant of 2011 and 2021, the start of the period of all others.

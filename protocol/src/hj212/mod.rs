@@ -11,7 +11,7 @@
 //! each deviation is a [`Problem`] with a name and an offset.
 //!
 //! ```
-//! use protocol::hj212::{Message, Parts};
+//! use lantian_protocol::hj212::{Message, Parts};
 //! let raw = b"##0077QN=20210407112025762;ST=21;CN=9021;PW=123456;MN=DXCBZ000000005;Flag=5;CP=&&&&C901\r\n";
 //! let parts = Parts::split(raw);
 //! assert!(parts.crc_ok() && parts.length_ok());

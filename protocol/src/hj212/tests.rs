@@ -46,7 +46,8 @@ fn codes(raw: &[u8]) -> Vec<&'static str> {
 
 #[test]
 fn the_check_is_the_standards_and_not_modbus() {
-    let segment = b"QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;CP=&&RtdInterval=30&&";
+    let segment =
+        b"QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;CP=&&RtdInterval=30&&";
     assert_eq!(crc(segment), 0x1C80);
     assert_ne!(modbus_crc(segment), 0x1C80);
 }

@@ -182,12 +182,8 @@ impl<'a> Decoded<'a> {
 fn read<'a>(header: &Header, body: &'a [u8], problems: &mut Vec<Problem>) -> Result<Message<'a>, WireError> {
     let mut reader = Reader::new(body);
     Ok(match header.id {
-        id::TERMINAL_REPLY => {
-            Message::TerminalReply { serial: reader.u16()?, id: reader.u16()?, result: reader.u8()? }
-        }
-        id::PLATFORM_REPLY => {
-            Message::PlatformReply { serial: reader.u16()?, id: reader.u16()?, result: reader.u8()? }
-        }
+        id::TERMINAL_REPLY => Message::TerminalReply { serial: reader.u16()?, id: reader.u16()?, result: reader.u8()? },
+        id::PLATFORM_REPLY => Message::PlatformReply { serial: reader.u16()?, id: reader.u16()?, result: reader.u8()? },
         id::HEARTBEAT => Message::Heartbeat { body },
         id::LOGOUT => Message::Logout,
         id::TIME_WANTED => Message::TimeWanted,

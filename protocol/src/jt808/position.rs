@@ -132,14 +132,12 @@ impl<'a> Position<'a> {
                 problems.push(Problem { code: ProblemCode::ItemTruncated, offset: at });
                 return;
             };
-            match reader.take(usize::from(len)) {
-                Ok(value) => self.items.push(Item { id, value }),
-                Err(_) => {
-                    problems.push(Problem { code: ProblemCode::ItemTruncated, offset: at });
-                    self.items.push(Item { id, value: reader.rest() });
-                    return;
-                }
-            }
+            let Ok(value) = reader.take(usize::from(len)) else {
+                problems.push(Problem { code: ProblemCode::ItemTruncated, offset: at });
+                self.items.push(Item { id, value: reader.rest() });
+                return;
+            };
+            self.items.push(Item { id, value });
         }
     }
 

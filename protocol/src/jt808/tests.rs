@@ -135,9 +135,8 @@ fn any_version() -> impl Strategy<Value = Version> {
 }
 
 fn any_good() -> impl Strategy<Value = Vec<u8>> {
-    (any_version(), any::<u16>(), prop::collection::vec(any::<u8>(), 0..80)).prop_map(|(version, serial, body)| {
-        encode_raw(version, &phone(version), serial, None, 0x0900, &body)
-    })
+    (any_version(), any::<u16>(), prop::collection::vec(any::<u8>(), 0..80))
+        .prop_map(|(version, serial, body)| encode_raw(version, &phone(version), serial, None, 0x0900, &body))
 }
 
 proptest! {

@@ -40,9 +40,11 @@ pub fn plan(points: &[Point<'_>], limits: PlanLimits) -> Vec<Block> {
     wanted.dedup();
     let mut blocks: Vec<(Block, bool)> = Vec::new();
     for (next, alone) in wanted {
-        let merged = blocks.last().and_then(|(block, last_alone)| {
-            if alone || *last_alone { None } else { merge(*block, next, limits) }
-        });
+        let merged = blocks.last().and_then(
+            |(block, last_alone)| {
+                if alone || *last_alone { None } else { merge(*block, next, limits) }
+            },
+        );
         match (merged, blocks.last_mut()) {
             (Some(merged), Some((block, _))) => *block = merged,
             _ => blocks.push((next, alone)),

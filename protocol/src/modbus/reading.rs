@@ -107,7 +107,8 @@ fn block(reader: &mut Reader<'_>) -> Result<BlockAnswer, WireError> {
         Answer::Bits(bits.take(usize::from(count)).collect())
     } else {
         let bytes = reader.take(usize::from(count) * 2)?;
-        let words = bytes.chunks_exact(2).map(|pair| pair.iter().fold(0_u16, |word, byte| word << 8 | u16::from(*byte)));
+        let words =
+            bytes.chunks_exact(2).map(|pair| pair.iter().fold(0_u16, |word, byte| word << 8 | u16::from(*byte)));
         Answer::Registers(words.collect())
     };
     Ok(BlockAnswer { function, address, count, answer })
@@ -138,9 +139,8 @@ mod tests {
                 BlockAnswer { function: Function::InputRegisters, address: 7, count: 4, answer: Answer::Exception(2) },
             ],
         };
-        let bytes = [
-            0x4D, 1, 3, 0, 3, 3, 0, 16, 0, 2, 0, 0x12, 0x34, 0xFF, 0xFF, 1, 0, 1, 0, 9, 0, 0x81, 1, 4, 0, 7, 0, 4, 2,
-        ];
+        let bytes =
+            [0x4D, 1, 3, 0, 3, 3, 0, 16, 0, 2, 0, 0x12, 0x34, 0xFF, 0xFF, 1, 0, 1, 0, 9, 0, 0x81, 1, 4, 0, 7, 0, 4, 2];
         assert_eq!(reading.encode(), bytes);
         assert_eq!(Reading::decode(&bytes), Ok(reading));
     }
