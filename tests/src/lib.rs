@@ -6,6 +6,7 @@ pub mod api;
 pub mod district;
 pub mod process;
 pub mod server;
+pub mod stage;
 pub mod tools;
 
 pub use api::Api;
