@@ -394,6 +394,7 @@ fn calendar(row: &Calendar, told: &mut Told<'_>) {
 
 fn rule(row: &RuleVersion, before: &Facts, told: &mut Told<'_>) {
     code(&row.code, told);
+    told.must(!row.code.contains('/'), "code", "a rule's code names its file: write it without /");
     told.must(row.text.len() <= 65_536, "text", "a rule has at most 65536 bytes");
     let next = before.rules.get(&row.code).map_or(1, |old| old.version + 1);
     told.must(row.version == next, "version", &format!("the next version is {next}"));

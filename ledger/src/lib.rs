@@ -12,7 +12,7 @@
 //! | `ledger.edit_seen(&Author, seen, Vec<Object>)` | the same, refused with [`LedgerError::Stale`] when one of the objects was changed after revision `seen` |
 //! | `ledger.set_rule(&Author, code, text, active, check)`, `ledger.rollback_rule(&Author, code, version)` | a rule's next version; a rollback is a new version with old text |
 //! | `ledger.history(kind, key, limit) -> Vec<Revision>` | an object's revisions, newest first |
-//! | `ledger.unpublished(limit)`, `ledger.mark_published(number, Position)`, `ledger.changes()` | the outbox to the journal: append each unpublished revision in order, then mark it; `changes()` is a `watch` of the newest number. Marking twice keeps the earlier position, so a reader of the journal may mark too |
+//! | `ledger.unpublished(limit)`, `ledger.mark_published(number, Position)`, `ledger.mark_all_published(&[(number, Position)])`, `ledger.changes()` | the outbox to the journal: append each unpublished revision in order, then mark it; `changes()` is a `watch` of the newest number. Marking twice keeps the earlier position, so a reader of the journal may mark too |
 //! | `ledger.refresh()`, `newest(&mut connection)` | take over what another process changed; whether there is anything |
 //! | `ledger.check(Vec<Object>) -> Vec<Problem>` | what an edit would be told; writes nothing |
 //! | `ledger.directory() -> Arc<Directory>` | [`model::seams::DeviceDirectory`]; current after every edit and credential change |

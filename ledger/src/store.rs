@@ -233,17 +233,22 @@ impl Ledger {
 
     /// The revision stands in the journal at `position`. Told twice, the earlier position holds.
     pub async fn mark_published(&self, number: u64, position: Position) -> Result<(), LedgerError> {
-        let seq = i64::try_from(position.seq).map_err(|_too_big| LedgerError::Refused("no such position"))?;
-        let number = to_i64(number)?;
+        self.mark_all_published(&[(number, position)]).await
+    }
+
+    /// [`Self::mark_published`] of many, in one transaction.
+    pub async fn mark_all_published(&self, places: &[(u64, Position)]) -> Result<(), LedgerError> {
         database::transaction!(self.0.db, |tx| -> Result<(), LedgerError> {
-            sqlx::query(
-                "UPDATE revision SET partition_no = $1, seq = $2 WHERE number = $3 AND (seq IS NULL OR seq > $2)",
-            )
-            .bind(i64::from(position.partition))
-            .bind(seq)
-            .bind(number)
-            .execute(tx)
-            .await?;
+            for (number, position) in places {
+                sqlx::query(
+                    "UPDATE revision SET partition_no = $1, seq = $2 WHERE number = $3 AND (seq IS NULL OR seq > $2)",
+                )
+                .bind(i64::from(position.partition))
+                .bind(to_i64(position.seq)?)
+                .bind(to_i64(*number)?)
+                .execute(&mut *tx)
+                .await?;
+            }
             Ok(())
         })
     }

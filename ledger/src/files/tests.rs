@@ -137,6 +137,7 @@ fn a_rules_change_is_its_next_version_and_a_rollback_is_one_too() {
         rig.ledger.rollback_rule(&author(), "fume", 1, &fine).await.unwrap();
         assert_eq!((version(), rig.ledger.facts_now().rules["fume"].text.as_str()), (3, "a"));
         assert!(rig.ledger.rollback_rule(&author(), "fume", 9, &fine).await.is_err());
+        assert!(rig.ledger.set_rule(&author(), "a/b", "a", true, &fine).await.is_err());
         let dir = tempfile::tempdir().unwrap();
         rig.ledger.export_dir(dir.path()).await.unwrap();
         std::fs::write(dir.path().join("rules/fume.toml"), "c").unwrap();

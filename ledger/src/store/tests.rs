@@ -227,9 +227,8 @@ fn whatever_is_edited_what_is_stored_is_what_is_in_memory() {
         }
         let again = Ledger::open(db, Keys::open(rig.dir.path()).unwrap(), Arc::new(SystemClock)).await.unwrap();
         assert_eq!(again.facts_now(), rig.ledger.facts_now());
-        for revision in again.unpublished(1_000).await.unwrap() {
-            again.mark_published(revision.number, at(revision.number)).await.unwrap();
-        }
+        let places: Vec<_> = again.unpublished(1_000).await.unwrap().iter().map(|r| (r.number, at(r.number))).collect();
+        again.mark_all_published(&places).await.unwrap();
         assert_eq!(again.facts_as_of(at(u64::MAX)).await.unwrap(), *again.facts_now());
     });
 }
