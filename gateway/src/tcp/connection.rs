@@ -95,10 +95,12 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         cancel: &CancellationToken,
     ) -> CloseReason {
         let mut buffer = vec![0_u8; READ_BYTES];
+        // A peer that has said all may still wait for its answers.
+        let mut ended = false;
         loop {
             let stopping = cancel.is_cancelled();
-            if stopping && self.batches.is_empty() {
-                return CloseReason::Stopping;
+            if self.batches.is_empty() && (stopping || ended) {
+                return if ended { CloseReason::Peer } else { CloseReason::Stopping };
             }
             let room = !self.starved && self.outstanding < self.config.window_frames;
             // Every branch is cancel-safe: a token, a channel, a timer, one read.
@@ -108,8 +110,11 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
                 () = cancel.cancelled(), if !stopping => Ok(()),
                 Some((number, result)) = completions.recv() => self.on_completion(number, result).await,
                 () = tokio::time::sleep_until(self.deadline()) => self.on_deadline().await,
-                read = reader.read(&mut buffer), if room && !stopping => match read {
-                    Ok(0) => Err(CloseReason::Peer),
+                read = reader.read(&mut buffer), if room && !stopping && !ended => match read {
+                    Ok(0) => {
+                        ended = true;
+                        Ok(())
+                    }
                     Ok(count) => self.on_read(buffer.get(..count).unwrap_or_default()).await,
                     Err(_) => Err(CloseReason::Io),
                 },

@@ -187,6 +187,19 @@ async fn stopping_answers_what_is_at_the_journal_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_that_has_closed_its_side_still_gets_its_answers() {
+    let world = world();
+    let mut peer = connect(&world, TcpConfig::default());
+    peer.stream.write_all(&frame(7)).await.unwrap();
+    peer.stream.shutdown().await.unwrap();
+    world.inlet.frames(1).await;
+    tokio::time::advance(Duration::from_millis(10)).await;
+    world.inlet.release(&Ok(()));
+    assert!(rest(&mut peer.stream).await.contains("CN=9014"));
+    assert_eq!(peer.task.await.unwrap(), CloseReason::Peer);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_replaced_connection_ends() {
     let world = world();
     let peer = connect(&world, TcpConfig::default());
