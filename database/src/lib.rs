@@ -19,7 +19,7 @@
 //! | [`Database::read`] | a connection for single statements |
 //! | [`Database::snapshot`] | a read-only transaction: several statements see one state |
 //! | [`Database::migrate`] | brings a component's tables up to date, refuses a newer program's |
-//! | [`harness::both`] | (feature `harness`) a test body on both engines |
+//! | `harness::both` | (feature `harness`) a test body on both engines |
 
 mod error;
 #[cfg(feature = "harness")]
