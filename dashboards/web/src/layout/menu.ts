@@ -1,0 +1,53 @@
+/** The menu, by task, for what a person may do. */
+
+import { Bell, Box, Connection, Files, Grid, Guide, House, Location, Odometer, OfficeBuilding, DataLine, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
+import type { Component } from 'vue'
+import type { Capability } from '@/api/types'
+
+export interface MenuItem {
+  to: string
+  name: string
+  icon: Component
+  any: Capability[]
+}
+
+export interface MenuGroup {
+  name: string
+  items: MenuItem[]
+}
+
+const DISTRICT: Capability[] = ['view']
+const DEVICES: Capability[] = ['view_own_devices', 'view']
+
+const MENU: MenuGroup[] = [
+  { name: 'nav.duty', items: [
+    { to: '/overview', name: 'nav.overview', icon: House, any: DISTRICT },
+    { to: '/map', name: 'nav.map', icon: Location, any: DISTRICT },
+    { to: '/alerts', name: 'nav.alerts', icon: Bell, any: DEVICES },
+    { to: '/cases', name: 'nav.cases', icon: Files, any: DISTRICT },
+  ] },
+  { name: 'nav.subjects', items: [
+    { to: '/subjects/restaurant', name: 'nav.restaurants', icon: Grid, any: DISTRICT },
+    { to: '/subjects/site', name: 'nav.sites', icon: OfficeBuilding, any: DISTRICT },
+    { to: '/subjects/truck', name: 'nav.trucks', icon: Van, any: DISTRICT },
+    { to: '/permits', name: 'nav.permits', icon: Stamp, any: DISTRICT },
+  ] },
+  { name: 'nav.things', items: [
+    { to: '/devices', name: 'nav.devices', icon: Connection, any: DEVICES },
+    { to: '/quarantine', name: 'nav.quarantine', icon: Box, any: ['manage_devices', 'view'] },
+  ] },
+  { name: 'nav.judging', items: [
+    { to: '/limits', name: 'nav.limits', icon: DataLine, any: DISTRICT },
+    { to: '/rules', name: 'nav.rules', icon: Guide, any: DISTRICT },
+  ] },
+  { name: 'nav.system', items: [
+    { to: '/users', name: 'nav.users', icon: User, any: ['manage_people'] },
+    { to: '/audit', name: 'nav.audit', icon: Tickets, any: ['manage_people'] },
+    { to: '/system', name: 'nav.health', icon: Odometer, any: DISTRICT },
+  ] },
+]
+
+export function menuFor(may: readonly Capability[]): MenuGroup[] {
+  return MENU.map((group) => ({ ...group, items: group.items.filter((item) => item.any.some((one) => may.includes(one))) }))
+    .filter((group) => group.items.length > 0)
+}
