@@ -326,6 +326,7 @@ where
             } else {
                 progress |= self.take_in(cx);
                 progress |= self.deliver();
+                progress |= self.closing.is_some();
             }
             progress |= self.write(cx);
             if !progress {

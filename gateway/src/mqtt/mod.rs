@@ -118,6 +118,8 @@ pub struct Counts {
     pub retained: usize,
     /// Messages that wait for subscribers.
     pub queued: usize,
+    /// Connections that read streams through the fan-out.
+    pub routed: usize,
 }
 
 /// The running front. Cheap to clone; [`Front::finish`] ends it.
@@ -185,6 +187,7 @@ impl Front {
             sessions: self.hub.session_count(),
             retained: self.hub.retained_count(),
             queued: self.hub.bounds.queued(),
+            routed: self.hub.routed().load(Ordering::Relaxed),
         }
     }
 
