@@ -21,3 +21,6 @@ pub mod projections;
 pub mod quarantine;
 pub mod settle;
 pub mod worker;
+
+#[cfg(test)]
+mod testing;

@@ -74,14 +74,6 @@ impl RowLog {
         read_row(&mut reader, partition)
     }
 
-    /// All records, in the order they were added.
-    pub(super) fn iter(&self, partition: u16) -> impl Iterator<Item = SettledRecord> {
-        self.blocks.iter().flat_map(move |block| {
-            let mut reader = Reader(block);
-            std::iter::from_fn(move || read_row(&mut reader, partition).map(|(record, _)| record))
-        })
-    }
-
     /// Records after `seq`, in order, up to about `max`; never cut inside one entry.
     pub(super) fn after(&self, seq: u64, max: usize, partition: u16) -> Vec<SettledRecord> {
         let mut found: Vec<SettledRecord> = Vec::new();

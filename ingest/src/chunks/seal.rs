@@ -66,6 +66,19 @@ impl ChunkStore {
         }
     }
 
+    /// Ends when a generation waits to be sealed.
+    async fn given(&self) {
+        loop {
+            let changed = self.inner.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.sealing().is_some() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     fn sealing(&self) -> Option<Arc<Sealing>> {
         self.head().sealing.clone()
     }
@@ -85,39 +98,45 @@ impl Sealer {
         Self { store, judged, parts: BTreeMap::new() }
     }
 
-    /// Seals until `stop`.
+    /// Seals until `stop`. Only waits are cut short, never a commit.
     pub async fn run(mut self, stop: CancellationToken) {
-        while let Some(()) = stop.run_until_cancelled(self.step()).await {}
-    }
-
-    /// Waits for a generation, seals it, merges parts.
-    async fn step(&mut self) {
         let store = self.store.clone();
-        {
-            let changed = store.inner.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if store.sealing().is_none() {
-                changed.await;
+        while !stop.is_cancelled() {
+            let ready = async {
+                store.given().await;
+                self.passed_by_judge().await
+            };
+            let Some(Ok(())) = stop.run_until_cancelled(ready).await else { break };
+            let mut pause_ms = 100;
+            while let Err(error) = self.commit().await {
+                metrics::counter!(SEAL_FAILURES_TOTAL).increment(1);
+                tracing::warn!(error = %error, "failed to seal a generation, trying again");
+                let pause = tokio::time::sleep(Duration::from_millis(pause_ms));
+                if stop.run_until_cancelled(pause).await.is_none() {
+                    return;
+                }
+                pause_ms = (pause_ms * 2).min(10_000);
+            }
+            if let Err(error) = self.compact().await {
+                tracing::warn!(error = %error, "failed to merge chunks, left as they are");
             }
         }
-        let mut pause_ms = 100;
-        while let Err(error) = self.seal().await {
-            metrics::counter!(SEAL_FAILURES_TOTAL).increment(1);
-            tracing::warn!(error = %error, "failed to seal a generation, trying again");
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            pause_ms = (pause_ms * 2).min(10_000);
-        }
-        if let Err(error) = self.compact().await {
-            tracing::warn!(error = %error, "failed to merge chunks, left as they are");
-        }
+    }
+
+    async fn passed_by_judge(&mut self) -> Result<(), ChunkError> {
+        let Some(end) = self.store.sealing().map(|sealing| sealing.generation.up_to) else { return Ok(()) };
+        self.judged.wait_for(|judged| *judged >= end).await.map(drop).map_err(|_| ChunkError::Stopping)
     }
 
     /// Seals the waiting generation, if there is one, once the judge has passed it.
     pub async fn seal(&mut self) -> Result<(), ChunkError> {
+        self.passed_by_judge().await?;
+        self.commit().await
+    }
+
+    async fn commit(&mut self) -> Result<(), ChunkError> {
         let Some(sealing) = self.store.sealing() else { return Ok(()) };
         let end = sealing.generation.up_to;
-        self.judged.wait_for(|judged| *judged >= end).await.map_err(|_| ChunkError::Stopping)?;
         let started = tokio::time::Instant::now();
         let rows = sealing.generation.rows.rows();
         let partition = self.store.inner.partition;
@@ -127,10 +146,13 @@ impl Sealer {
         };
         let mut tx = self.store.inner.database.begin().await?;
         let connection: &mut Connection = &mut tx;
-        for chunk in &packed {
-            sql::put_chunk(&mut *connection, chunk).await?;
+        // A commit whose answer was lost is not made twice.
+        if sql::cursor(&mut *connection, partition).await?.0 < end {
+            for chunk in &packed {
+                sql::put_chunk(&mut *connection, chunk).await?;
+            }
+            sql::put_rest(&mut *connection, &sealing).await?;
         }
-        sql::put_rest(&mut *connection, &sealing).await?;
         tx.commit().await?;
         {
             let mut head = self.store.head();

@@ -46,3 +46,36 @@ pub fn downsample(points: &[SeriesPoint], points_max: usize) -> Vec<SeriesPoint>
     kept.dedup();
     kept.into_iter().map(|index| points[index]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Extremes of the whole, the ends, the order and the bound.
+        #[test]
+        fn a_thinned_line_keeps_every_extreme(
+            steps in prop::collection::vec((0i64..10_000, -1e6f64..1e6), 1..400),
+            points_max in 4usize..100,
+        ) {
+            let mut at = 0;
+            let points: Vec<_> = steps
+                .into_iter()
+                .map(|(step, value)| {
+                    at += step;
+                    SeriesPoint { at: EventTime(at), value, flag: Flag::Normal }
+                })
+                .collect();
+            let thin = downsample(&points, points_max);
+            prop_assert!(thin.len() <= points_max.max(4));
+            prop_assert!(thin.is_sorted_by_key(|point| point.at));
+            let extremes = |line: &[SeriesPoint]| {
+                let values = || line.iter().map(|point| point.value);
+                (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+            };
+            prop_assert_eq!(extremes(&thin), extremes(&points));
+            prop_assert_eq!((thin.first(), thin.last()), (points.first(), points.last()));
+        }
+    }
+}

@@ -269,4 +269,4 @@ pub(crate) const REMARKS_MAX: usize = 16;
 const PLACE_CHARS_MAX: usize = 120;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

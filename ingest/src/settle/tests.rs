@@ -1,1 +1,336 @@
-//! Promises of settle.
+//! Promises of settle: the verdict table, bad input, duplicates and revisions, split messages, re-derivation, balance.
+
+use super::*;
+use crate::loss::LossCounts;
+use crate::testing::*;
+use model::envelope::{Channel, ProtocolKind};
+use model::id::{DeviceId, SubjectId};
+use model::quantity::Quantity;
+use model::record::{Flag, RecordKind, Statistic};
+use model::register::Object;
+use model::time::EventTime;
+use model::verdict::QuarantineReason as Reason;
+use proptest::prelude::*;
+
+pub(crate) mod streams;
+
+fn verdicts(out: &Output) -> Vec<Verdict> {
+    let stored = records(out).into_iter().map(|record| record.verdict);
+    stored.chain(out.quarantine.iter().map(|_| Verdict::Quarantined)).collect()
+}
+
+fn reason(out: &Output) -> Option<Reason> {
+    out.quarantine.first().map(|entry| entry.reason)
+}
+
+fn total(world: &World) -> LossCounts {
+    world.total.loss.iter().fold(LossCounts::default(), |mut sum, (_, _, counts)| {
+        sum.add(counts);
+        sum
+    })
+}
+
+#[test]
+fn a_reading_is_stored_at_its_subject_in_canonical_units() {
+    let mut world = World::new();
+    let ts = now().0 - 5_000;
+    let out = world.put(&json(now(), &format!(r#"{{"ts":{ts},"values":{{"OIL":1200,"pm10_avg":55,"fan_on":true}}}}"#)));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    assert_eq!((record.verdict, record.subject, record.key.at), (Verdict::Stored, Some(SubjectId(101)), EventTime(ts)));
+    assert_eq!(record.key.kind, RecordKind::Instant);
+    let value = |quantity, statistic| record.body.value(quantity, statistic).map(|value| value.value);
+    assert_eq!(value(Quantity::FUME, Statistic::Instant), Some(1.2));
+    assert_eq!(value(Quantity::PM10, Statistic::Mean), Some(55.0));
+    assert_eq!(value(Quantity::FAN_ON, Statistic::Instant), Some(1.0));
+    assert!(record.remarks.is_empty());
+}
+
+#[test]
+fn a_reading_without_a_time_happened_when_it_was_received() {
+    let out = World::new().put(&json(now(), r#"{"fume":1.2}"#));
+    assert_eq!(records(&out)[0].key.at.0, now().0);
+}
+
+#[test]
+fn same_key_same_content_is_a_duplicate_and_other_content_a_revision() {
+    let mut world = World::new();
+    use Verdict::{Duplicate, Revised, Stored};
+    let send = |world: &mut World, fume: f64| {
+        let out = world.put(&json(now(), &format!(r#"{{"ts":{},"fume":{fume}}}"#, now().0)));
+        records(&out).first().map_or(Duplicate, |record| record.verdict)
+    };
+    let verdicts: Vec<_> = [1.0, 1.0, 2.0, 1.0, 2.0].into_iter().map(|fume| send(&mut world, fume)).collect();
+    assert_eq!(verdicts, [Stored, Duplicate, Revised, Duplicate, Duplicate]);
+    let sum = total(&world);
+    assert_eq!((sum.frames, sum.records, sum.stored, sum.revised, sum.duplicate), (5, 5, 1, 1, 3));
+}
+
+#[test]
+fn a_duplicate_is_a_sign_of_life_and_nothing_else() {
+    let mut world = World::new();
+    world.put(&json(now(), r#"{"ts":1795305600000,"fume":1}"#));
+    let out = world.put(&json(now(), r#"{"ts":1795305600000,"fume":1}"#));
+    let [Item::Contact { device, verdict, .. }] = out.items[..] else { panic!("{out:?}") };
+    assert_eq!((device, verdict), (MQTT, Some(Verdict::Duplicate)));
+}
+
+#[test]
+fn every_bad_input_ends_where_the_table_says() {
+    let mut world = World::new();
+    let far = now().0 + 6 * 60_000;
+    let old = now().0 - 401 * 86_400_000;
+    let cases: Vec<(Entry, Option<Reason>)> = vec![
+        (json(now(), "{not json"), Some(Reason::NotUnderstood)),
+        (json(now(), "[]"), Some(Reason::NotUnderstood)),
+        (json(now(), r#"{"fume":1e999}"#), Some(Reason::NoUsableValue)),
+        (json(now(), r#"{"fume":"abc"}"#), Some(Reason::NoUsableValue)),
+        (json(now(), r#"{"ts":"yesterday","fume":1}"#), Some(Reason::NoTime)),
+        (json(now(), &format!(r#"{{"ts":{far},"fume":1}}"#)), Some(Reason::FarFuture)),
+        (json(now(), &format!(r#"{{"ts":{old},"fume":1}}"#)), Some(Reason::FarPast)),
+        (json(now(), r#"{"device":"somebody-else","fume":1}"#), Some(Reason::ForeignDevice)),
+        (frame(MQTT, Channel::Hj212Frame, now(), b"##"), Some(Reason::NoProfile)),
+        (frame(DeviceId(99), Channel::MqttTelemetry, now(), b"{}"), Some(Reason::NoProfile)),
+        (hj212(now(), "CN=2011;Flag=5", "DataTime=20260230000000;a34041-Rtd=1"), Some(Reason::NoTime)),
+        (hj212(now(), "CN=2011;Flag=5", "a34041-Rtd=1"), Some(Reason::NoTime)),
+        (hj212(now(), "CN=2011;Flag=5", "DataTime=20261122080000"), Some(Reason::NoUsableValue)),
+        (hj212(now(), "CN=2011;Flag=5", "DataTime=20261122080001;a34041-Rtd=inf"), Some(Reason::NoUsableValue)),
+        (hj212(now(), "CN=2011;Flag=5", "DataTime=20261122080001;bad-Rtd=1"), Some(Reason::UnitMismatch)),
+        (hj212(now(), "Flag=5", "DataTime=20261122080000;a34041-Rtd=1"), Some(Reason::NotUnderstood)),
+        (frame(JT808, Channel::Jt808Frame, now(), &[2, 0, 0]), Some(Reason::NotUnderstood)),
+        (frame(MODBUS, Channel::ModbusReading, now(), b"xx"), Some(Reason::NotUnderstood)),
+        (hj212(now(), "CN=2011;Flag=5", "DataTime=20261122080000;a34041-Rtd=1,a34041-Flag=N"), None),
+        (hj212(now(), "CN=9021;Flag=5", ""), None),
+    ];
+    let count = i64::try_from(cases.len()).unwrap();
+    for (entry, expected) in cases {
+        let out = world.put(&entry);
+        assert_eq!(reason(&out), expected, "{entry:?}\n{out:?}");
+    }
+    let sum = total(&world);
+    assert_eq!((sum.frames, sum.stored, sum.frames_without_record), (count, 1, 1));
+    assert!(sum.balances());
+}
+
+#[test]
+fn one_bad_factor_is_a_remark_on_a_stored_record() {
+    let mut world = World::new();
+    let out = world.put(&hj212(
+        now(),
+        "CN=2011;Flag=5",
+        "DataTime=20261122080000;A34041-Rtd=1.5,A34041-Flag=D;a34004-Rtd=abc;bad-Rtd=3;x99-Rtd=7",
+    ));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    let fume = record.body.value(Quantity::FUME, Statistic::Instant).unwrap();
+    assert_eq!((fume.value, fume.flag, record.key.at.0), (1.5, Flag::Fault, now().0));
+    let codes: Vec<_> = record.remarks.iter().map(|remark| remark.code.as_str()).collect();
+    assert_eq!(codes, ["value_not_a_number", "unknown_factor", "unit_mismatch"]);
+    let foreign = record.body.values.iter().find(|value| value.quantity.is_foreign()).unwrap();
+    assert_eq!((foreign.quantity.0, foreign.value), (1000, 7.0));
+    assert_eq!(world.settle.quantity_code(foreign.quantity).as_deref(), Some("x99"));
+}
+
+#[test]
+fn an_impossible_value_is_kept_flagged_and_remarked() {
+    let out = World::new().put(&json(now(), r#"{"fume":-3,"humidity":140,"noise":60}"#));
+    let record = records(&out)[0];
+    let flags: Vec<_> = record.body.values.iter().map(|value| value.flag).collect();
+    assert_eq!(flags, [Flag::Impossible, Flag::Normal, Flag::Impossible]);
+    assert_eq!(record.remarks.iter().filter(|remark| remark.code == "out_of_range").count(), 2);
+}
+
+#[test]
+fn a_clock_that_runs_ahead_is_remarked_and_its_time_left_alone() {
+    let ts = now().0 + 90_000;
+    let out = World::new().put(&json(now(), &format!(r#"{{"ts":{ts},"fume":1}}"#)));
+    let record = records(&out)[0];
+    assert_eq!((record.key.at.0, record.remarks[0].code.as_str()), (ts, "clock_skew"));
+}
+
+#[test]
+fn statistics_of_a_period_are_their_own_kind_with_the_devices_offset() {
+    let data = "DataTime=20261122070000;a34041-Avg=1,a34041-Min=0.5,a34041-Max=2,a34041-Cou=9,a34041-Flag=N";
+    let out = World::new().put(&hj212(now(), "CN=2061;Flag=5", data));
+    let record = records(&out)[0];
+    assert_eq!((record.key.kind, record.key.at.0), (RecordKind::Hour, now().0 - 3_600_000));
+    let statistics: Vec<_> = record.body.values.iter().map(|value| (value.statistic, value.value)).collect();
+    use Statistic::{Max, Mean, Min, Total};
+    assert_eq!(statistics, [(Mean, 1.0), (Min, 0.5), (Max, 2.0), (Total, 9.0)]);
+}
+
+#[test]
+fn a_batch_counts_each_of_its_records_also_the_bad_ones() {
+    let mut world = World::new();
+    let (a, b) = (now().0 - 1_000, now().0 - 2_000);
+    let text = format!(r#"[{{"ts":{a},"fume":1}},7,{{"ts":{b},"fume":2}},{{"ts":{a},"fume":1}}]"#);
+    let out = world.put(&json(now(), &text));
+    assert_eq!(verdicts(&out), [Verdict::Stored, Verdict::Stored, Verdict::Quarantined]);
+    let sum = total(&world);
+    assert_eq!((sum.frames, sum.records, sum.duplicate, sum.quarantined_total()), (1, 4, 1, 1));
+}
+
+#[test]
+fn positions_and_events_are_kinds_of_their_own() {
+    let mut world = World::new();
+    let text = r#"{"position":{"lon":113.6,"lat":34.8,"speed_kmh":41,"heading_deg":90},"load_state":3}"#;
+    let out = world.put(&json(now(), text));
+    let record = records(&out)[0];
+    assert_eq!((record.key.kind, record.body.fix.unwrap().speed_kmh), (RecordKind::Position, 41.0));
+    let event = |plate: &str| format!(r#"{{"event":"vehicle_exit","plate":"{plate}","gate":2,"pictures":["a.jpg"]}}"#);
+    let first = world.put(&frame(MQTT, Channel::MqttEvent, now(), event("豫A1").as_bytes()));
+    let second = world.put(&frame(MQTT, Channel::MqttEvent, now(), event("豫A2").as_bytes()));
+    let (first, second) = (records(&first)[0], records(&second)[0]);
+    assert_eq!((first.verdict, second.verdict), (Verdict::Stored, Verdict::Stored));
+    assert_ne!(first.key.slot, second.key.slot);
+    assert_eq!(first.body.happening.as_ref().unwrap().attributes, [("gate".to_owned(), "2".to_owned())]);
+}
+
+#[test]
+fn a_terminals_position_and_its_batch_become_records() {
+    use protocol::jt808::{Position as Wire, time_bcd};
+    let mut world = World::new();
+    let wire = |minute| Wire {
+        status: 0b11 | 3 << 8,
+        lat_e6: 34_800_000,
+        lon_e6: 113_600_000,
+        speed_dkmh: 415,
+        course_degree: 90,
+        time_bcd: time_bcd((2026, 11, 22, 7, minute, 0, 0)),
+        ..Wire::default()
+    };
+    let out = world.put(&frame(JT808, Channel::Jt808Frame, now(), &streams::jt808_position(&wire(59))));
+    let record = records(&out)[0];
+    assert_eq!((record.key.kind, record.key.at.0), (RecordKind::Position, now().0 - 60_000));
+    assert!((record.body.fix.unwrap().speed_kmh - 41.5).abs() < 1e-9);
+    let value = |quantity| record.body.value(quantity, Statistic::Instant).unwrap().value;
+    assert_eq!((value(Quantity::LOAD_STATE), value(Quantity::IGNITION)), (3.0, 1.0));
+    let out = world.put(&frame(JT808, Channel::Jt808Frame, now(), &streams::jt808_batch(&[wire(57), wire(58), wire(59)])));
+    assert_eq!(records(&out).len(), 2);
+    let sum = total(&world);
+    assert_eq!((sum.frames, sum.records, sum.stored, sum.duplicate), (2, 4, 3, 1));
+    let heartbeat = world.put(&frame(JT808, Channel::Jt808Frame, now(), &streams::jt808_frame(2, &[])));
+    assert!(matches!(heartbeat.items[..], [Item::Contact { verdict: None, .. }]));
+}
+
+#[test]
+fn a_modbus_sentinel_is_missing_and_never_zero() {
+    use protocol::modbus::{Answer, Function, Reading, reading::BlockAnswer};
+    let mut world = World::new();
+    let mut poll = |word: u16, received: i64| {
+        let block =
+            BlockAnswer { function: Function::HoldingRegisters, address: 0, count: 1, answer: Answer::Registers(vec![word]) };
+        let raw = Reading { unit: 1, blocks: vec![block] }.encode();
+        world.put(&frame(MODBUS, Channel::ModbusReading, IngestTime(now().0 + received), &raw))
+    };
+    let out = poll(12, 0);
+    assert_eq!(records(&out)[0].body.values[0].value, 12.0);
+    assert_eq!(reason(&poll(0xFFFF, 1_000)), Some(Reason::NoUsableValue));
+}
+
+#[test]
+fn a_split_message_is_one_record_once_all_packets_came() {
+    let mut world = World::new();
+    let packet = |number: u32, data: &str| {
+        hj212(now(), &format!("CN=2011;Flag=7;PNUM=2;PNO={number}"), &format!("DataTime=20261122080000;{data}"))
+    };
+    let first = world.put(&packet(2, "a34004-Rtd=1000"));
+    assert!(records(&first).is_empty());
+    let again = world.put(&packet(2, "a34004-Rtd=1000"));
+    assert!(records(&again).is_empty());
+    let out = world.put(&packet(1, "a34041-Rtd=2"));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    assert_eq!((record.body.values.len(), record.verdict), (2, Verdict::Stored));
+    assert_eq!((record.remarks[0].code.as_str(), record.remarks[0].place.as_str()), (RAW_AT, "3,1"));
+    let sum = total(&world);
+    assert_eq!((sum.frames, sum.frames_without_record, sum.records, sum.stored), (3, 2, 1, 1));
+}
+
+#[test]
+fn a_split_message_that_stays_incomplete_is_stored_with_a_remark_when_its_time_is_over() {
+    let mut world = World::new();
+    world.put(&hj212(now(), "CN=2011;Flag=7;PNUM=3;PNO=1", "DataTime=20261122080000;a34041-Rtd=2"));
+    assert!(records(&world.put(&tick(IngestTime(now().0 + 600_000)))).is_empty());
+    let out = world.put(&tick(IngestTime(now().0 + 600_001)));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    assert_eq!((record.remarks[0].code.as_str(), record.remarks[0].place.as_str()), ("incomplete", "1 of 3 packets"));
+    assert_eq!((record.remarks[1].place.as_str(), record.received, record.position), ("1", now(), at(3)));
+    assert!(total(&world).balances());
+}
+
+#[test]
+fn a_corrected_profile_brings_quarantined_frames_back_and_the_ledger_balances() {
+    let mut world = World::new();
+    let bad = hj212(now(), "CN=2011;Flag=5", "DataTime=20261122080000;bad-Rtd=1");
+    assert_eq!(reason(&world.put(&bad)), Some(Reason::UnitMismatch));
+    let mut profile = profile("p-hj212", ProtocolKind::Hj212, Vec::new());
+    profile.factors = facts().profiles["p-hj212"].factors.clone();
+    profile.factors[2].unit = model::unit::Unit::MgPerM3;
+    world.put(&Entry::Revision(Box::new(revision(99, Object::Profile(profile)))));
+    let run = Rederive { device: HJ212, from: 0, to: u64::MAX, author: "test".into() };
+    let out = world.put(&run.entry());
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    assert_eq!((record.received, record.position, record.key.at.0), (now(), at(3), now().0));
+    assert!(record.remarks.iter().any(|remark| remark.code == RAW_AT && remark.place == "1"));
+    let sum = total(&world);
+    assert_eq!((sum.records, sum.stored, sum.quarantined_total(), sum.frames), (1, 1, 0, 1));
+    // A second run finds nothing that stands.
+    assert!(world.put(&run.entry()).items.is_empty());
+    assert_eq!(total(&world), sum);
+}
+
+#[test]
+fn items_come_in_journal_order() {
+    let mut world = World::new();
+    for entry in streams::entries(3, 200) {
+        world.put(&entry);
+    }
+    assert!(world.total.items.windows(2).all(|pair| pair[0].position() <= pair[1].position()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever comes: each record ends in one verdict, each frame is counted.
+    #[test]
+    fn the_ledger_balances_for_any_stream(seed in any::<u64>(), length in 1usize..200) {
+        let mut world = World::new();
+        let entries = streams::entries(seed, length);
+        let frames = entries.iter().filter(|entry| matches!(entry, Entry::Frame(_))).count();
+        for entry in &entries {
+            world.put(entry);
+        }
+        let sum = total(&world);
+        prop_assert!(sum.balances());
+        prop_assert_eq!(sum.frames, i64::try_from(frames).unwrap());
+        let standing = world.memory.quarantine.iter().filter(|entry| entry.rederived.is_none()).count();
+        prop_assert_eq!(sum.quarantined_total(), i64::try_from(standing).unwrap());
+        prop_assert_eq!(sum.stored + sum.revised, i64::try_from(world.memory.records.len()).unwrap());
+    }
+
+    /// The same journal gives the same items.
+    #[test]
+    fn replay_gives_the_same_items(seed in any::<u64>()) {
+        let (mut one, mut two) = (World::new(), World::new());
+        for entry in streams::entries(seed, 120) {
+            one.put(&entry);
+            two.put(&entry);
+        }
+        prop_assert_eq!(one.total.items, two.total.items);
+        prop_assert_eq!(one.total.loss, two.total.loss);
+    }
+
+    /// Noise never panics and always ends somewhere.
+    #[test]
+    fn noise_is_quarantined_or_read_and_never_fatal(raw in prop::collection::vec(any::<u8>(), 0..300), channel in 0usize..8) {
+        let mut world = World::new();
+        let channel = Channel::ALL[channel];
+        let device = match channel.protocol() {
+            ProtocolKind::Mqtt => MQTT,
+            ProtocolKind::Hj212 => HJ212,
+            ProtocolKind::Jt808 => JT808,
+            ProtocolKind::Modbus => MODBUS,
+        };
+        world.put(&frame(device, channel, now(), &raw));
+        let sum = total(&world);
+        prop_assert!(sum.balances() && sum.frames == 1 && sum.records + sum.frames_without_record >= 1);
+    }
+}

@@ -141,7 +141,11 @@ impl Worker {
         let Self { ended, sealing, sealer_stop, store, judged, last_seal_wait, .. } = self;
         let ended = ended.await.unwrap_or(Err(WorkerError::Panicked));
         sealer_stop.cancel();
-        sealing.await.ok(); // a panic in it was logged; the last seal below tells whether all is well
+        // A panic in it was logged; the last seal below tells whether all is well.
+        if tokio::time::timeout(last_seal_wait, sealing).await.is_err() {
+            tracing::warn!("the last seal is still being written at stop, the open hours will be settled again");
+            return ended.map(drop);
+        }
         let carry = ended?;
         let mut sealer = Sealer::new(store.clone(), judged);
         let last = async {

@@ -1,6 +1,7 @@
 //! Promises of the live hub.
 
 use super::*;
+use crate::live::LiveChange;
 use model::quantity::Quantity;
 use model::record::{Body, Flag, RecordKey, Statistic, Value};
 use model::time::EventTime;
