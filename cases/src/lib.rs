@@ -18,6 +18,8 @@ pub mod flow;
 pub mod judge;
 pub mod metrics;
 mod rows;
+#[cfg(test)]
+mod testing;
 
 pub use dto::{
     AlertEvent, AlertQuery, AlertRow, AlertState, CaseDetail, CaseEvent, CaseQuery, CaseRow, EvidenceRow, HistoryRow,

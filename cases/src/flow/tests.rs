@@ -1,1 +1,164 @@
-//! Tests.
+//! Moves and queries on both engines.
+
+use super::*;
+use crate::dto::AlertQuery;
+use crate::testing::{START, facts, journal, run};
+use database::both;
+use model::id::AlertId;
+
+const NOW: IngestTime = IngestTime(START + 3_600_000);
+
+fn actor(role: &str, office: Option<i64>) -> Actor {
+    Actor { user: UserId(5), name: "工号 5".into(), roles: vec![role.into()], office: office.map(OfficeId) }
+}
+
+fn request(wanted: CaseMove, version: i64) -> MoveRequest {
+    MoveRequest { wanted, version, reason: String::new(), note: String::new(), office: None, idempotency_key: None }
+}
+
+async fn one_case(db: &Database) -> (Cases, CaseRow) {
+    run(db, &facts(1, 200), &journal(1), &[], &[], &[]).await;
+    let cases = Cases::new(db.clone());
+    let query = CaseQuery { rule: Some("fume-exceedance".into()), ..CaseQuery::default() };
+    let case = cases.list(&query).await.unwrap().rows.remove(0);
+    (cases, case)
+}
+
+#[test]
+fn a_case_walks_its_life_and_each_step_is_in_its_history() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let mut version = case.version;
+        let dispatch = MoveRequest { office: Some(OfficeId(9)), ..request(CaseMove::Dispatch, 0) };
+        let steps = [
+            ("acceptor", request(CaseMove::Verify, 0)),
+            ("shift_leader", request(CaseMove::File, 0)),
+            ("dispatcher", dispatch),
+            ("squadron", request(CaseMove::Handle, 0)),
+            ("reviewer", request(CaseMove::Close, 0)),
+        ];
+        for (role, step) in steps {
+            let step = MoveRequest { version, ..step };
+            version = cases.apply(case.id, &actor(role, Some(9)), &step, NOW).await.unwrap().case.version;
+        }
+        let detail = cases.get(case.id).await.unwrap();
+        assert_eq!(
+            (detail.case.state, detail.case.closed, detail.case.office),
+            (CaseState::Closed, Some(NOW), Some(OfficeId(9)))
+        );
+        assert!(detail.moves.is_empty());
+        let moves: Vec<_> = detail.history.iter().filter_map(|line| line.wanted).collect();
+        assert_eq!(moves, [CaseMove::Verify, CaseMove::File, CaseMove::Dispatch, CaseMove::Handle, CaseMove::Close]);
+        assert_eq!(cases.list(&CaseQuery { open: Some(false), ..CaseQuery::default() }).await.unwrap().total, 1);
+        let counts = cases.counts(&CaseQuery::default()).await.unwrap();
+        assert!(counts.contains(&(CaseState::Closed, 1)), "{counts:?}");
+    });
+}
+
+#[test]
+fn what_is_not_allowed_changes_nothing() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let leader = actor("shift_leader", None);
+        let refused = cases.apply(case.id, &leader, &request(CaseMove::File, case.version), NOW).await;
+        assert!(matches!(refused, Err(FlowError::Illegal(_))), "no filing without verification: {refused:?}");
+        let refused = cases.apply(case.id, &actor("viewer", None), &request(CaseMove::Verify, case.version), NOW).await;
+        assert!(matches!(refused, Err(FlowError::Forbidden(CaseMove::Verify))));
+        let refused = cases.apply(case.id, &leader, &request(CaseMove::Verify, case.version + 1), NOW).await;
+        assert!(matches!(refused, Err(FlowError::Stale { current }) if current == case.version));
+        let refused = cases.apply(case.id, &leader, &request(CaseMove::Reject, case.version), NOW).await;
+        assert!(matches!(refused, Err(FlowError::ReasonMissing)));
+        let long = MoveRequest { note: "长".repeat(2_001), ..request(CaseMove::Verify, case.version) };
+        assert!(matches!(cases.apply(case.id, &leader, &long, NOW).await, Err(FlowError::TooLong(_))));
+        assert_eq!(cases.get(case.id).await.unwrap().case, case);
+    });
+}
+
+#[test]
+fn a_squadron_moves_only_what_was_dispatched_to_its_office() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let admin = actor("administrator", None);
+        let mut version = case.version;
+        for step in [request(CaseMove::Verify, 0), request(CaseMove::File, 0)] {
+            version = cases.apply(case.id, &admin, &MoveRequest { version, ..step }, NOW).await.unwrap().case.version;
+        }
+        let dispatch = MoveRequest { office: Some(OfficeId(9)), ..request(CaseMove::Dispatch, version) };
+        version = cases.apply(case.id, &admin, &dispatch, NOW).await.unwrap().case.version;
+        let handle = request(CaseMove::Handle, version);
+        let foreign = cases.apply(case.id, &actor("squadron", Some(8)), &handle, NOW).await;
+        assert!(matches!(foreign, Err(FlowError::Forbidden(_))));
+        assert!(cases.apply(case.id, &actor("squadron", Some(9)), &handle, NOW).await.is_ok());
+    });
+}
+
+#[test]
+fn a_move_sent_twice_is_made_once() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let wanted = MoveRequest { idempotency_key: Some("k1".into()), ..request(CaseMove::Verify, case.version) };
+        let acceptor = actor("acceptor", None);
+        let first = cases.apply(case.id, &acceptor, &wanted, NOW).await.unwrap();
+        let second = cases.apply(case.id, &acceptor, &wanted, NOW.plus_ms(5)).await.unwrap();
+        assert_eq!(first, second);
+    });
+}
+
+#[test]
+fn of_two_people_who_move_at_once_one_is_told_to_look_again() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let (a, b) = (actor("acceptor", None), actor("shift_leader", None));
+        let wanted = request(CaseMove::Verify, case.version);
+        let (first, second) =
+            tokio::join!(cases.apply(case.id, &a, &wanted, NOW), cases.apply(case.id, &b, &wanted, NOW));
+        assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1);
+        assert_eq!(cases.get(case.id).await.unwrap().case.version, case.version + 1);
+    });
+}
+
+#[test]
+fn a_new_episode_after_closing_opens_a_new_case() {
+    both(async |db| {
+        let (facts, items) = (facts(1, 200), journal(1));
+        let cut = items.partition_point(|item| crate::judge::journal_time(item).0 < START + 13 * 60_000);
+        let mut judge = crate::testing::judge(&db, &facts).await;
+        judge.on_batch(crate::testing::batch(&items[..cut])).await.unwrap();
+        let cases = Cases::new(db.clone());
+        let case = cases.list(&CaseQuery::default()).await.unwrap().rows.remove(0);
+        let reject = MoveRequest { reason: "查无实据".into(), ..request(CaseMove::Reject, case.version) };
+        cases.apply(case.id, &actor("acceptor", None), &reject, NOW).await.unwrap();
+        judge.on_batch(crate::testing::batch(&items[cut..])).await.unwrap();
+        let query = CaseQuery { rule: Some("fume-exceedance".into()), ..CaseQuery::default() };
+        assert_eq!(cases.list(&query).await.unwrap().total, 2);
+    });
+}
+
+#[test]
+fn alerts_are_acknowledged_once_and_found_by_their_marks() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let acceptor = actor("acceptor", None);
+        let alerts = cases.alerts(&AlertQuery { case: Some(case.id), ..AlertQuery::default() }).await.unwrap();
+        assert_eq!(alerts.total, 2);
+        let id = alerts.rows[0].id;
+        let seen = cases.acknowledge(id, &acceptor, "已通知", NOW).await.unwrap();
+        assert_eq!((seen.acknowledged_by, seen.acknowledged_at), (Some(UserId(5)), Some(NOW)));
+        assert!(seen.seq > alerts.rows[0].seq);
+        let again = cases.acknowledge(id, &actor("shift_leader", None), "", NOW.plus_ms(9)).await.unwrap();
+        assert_eq!(again.acknowledged_at, Some(NOW));
+        cases.comment_alert(id, &acceptor, "复查", NOW).await.unwrap();
+        let told = cases.alert_history(id).await.unwrap();
+        assert_eq!(told.last().map(|line| (line.what.as_str(), line.note.as_str())), Some(("comment", "复查")));
+        let none = AlertQuery { devices: Some(vec![]), ..AlertQuery::default() };
+        assert_eq!(cases.alerts(&none).await.unwrap().total, 0);
+        let own = AlertQuery { devices: Some(vec![model::id::DeviceId(1)]), ..AlertQuery::default() };
+        assert!(cases.alerts(&own).await.unwrap().total > 0);
+        assert!(matches!(cases.alert(AlertId(9_999)).await, Err(FlowError::NotFound)));
+        assert!(matches!(cases.acknowledge(AlertId(9_999), &acceptor, "", NOW).await, Err(FlowError::NotFound)));
+        let line = cases.comment(case.id, &acceptor, "现场核实", NOW).await.unwrap();
+        assert_eq!(line.what, "comment");
+        let text = CaseQuery { text: Some("餐馆".into()), ..CaseQuery::default() };
+        assert!(cases.list(&text).await.unwrap().total > 0);
+    });
+}

@@ -68,7 +68,7 @@ impl Effect {
     }
 }
 
-pub(super) fn journal_time(item: &Item) -> IngestTime {
+pub(crate) fn journal_time(item: &Item) -> IngestTime {
     match item {
         Item::Record(record) => record.received,
         Item::Contact { received, .. } => *received,

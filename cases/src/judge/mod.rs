@@ -14,6 +14,7 @@ use crate::metrics as names;
 use bytes::Bytes;
 use database::{Database, DbError};
 use effect::Effect;
+pub(crate) use effect::journal_time;
 use model::envelope::Position;
 use model::facts::Facts;
 use model::id::SubjectId;
@@ -220,7 +221,7 @@ impl Judge {
                 changes.clear();
                 continue;
             }
-            let at = effect::journal_time(item);
+            let at = journal_time(item);
             effects.extend(
                 changes.drain(..).map(|change| Effect::new(change, at, position, engine, facts, &self.deadline)),
             );
