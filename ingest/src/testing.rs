@@ -8,7 +8,9 @@ use model::envelope::{Channel, Envelope, Position, ProtocolKind};
 use model::facts::Facts;
 use model::id::{DeviceId, InstallationId, PrincipalId, SubjectId};
 use model::record::{SettledRecord, Statistic};
-use model::register::{Device, DeviceProfile, Factor, Installation, Object, Register, RegisterKind, Revision, WordOrder};
+use model::register::{
+    Device, DeviceProfile, Factor, Installation, Object, Register, RegisterKind, Revision, WordOrder,
+};
 use model::stream::{Item, Tick};
 use model::time::{EventTime, IngestTime, parse_rfc3339};
 use model::unit::Unit;
@@ -93,7 +95,8 @@ pub(crate) fn facts() -> Facts {
     }];
     let mut mqtt = profile("p-mqtt", ProtocolKind::Mqtt, vec![factor("oil", "fume", Unit::UgPerM3)]);
     mqtt.factors.push(Factor { statistic: Some(Statistic::Mean), ..factor("pm10_avg", "pm10", Unit::UgPerM3) });
-    let profiles = [mqtt, profile("p-hj212", ProtocolKind::Hj212, hj), profile("p-jt808", ProtocolKind::Jt808, vec![]), modbus];
+    let profiles =
+        [mqtt, profile("p-hj212", ProtocolKind::Hj212, hj), profile("p-jt808", ProtocolKind::Jt808, vec![]), modbus];
     let mut facts = Facts::default();
     let mut number = 0;
     let mut apply = |object| {
@@ -206,7 +209,9 @@ impl World {
         }
         self.memory.quarantine.extend(out.quarantine.iter().cloned());
         for (old, by) in &out.rederived {
-            let same = |entry: &&mut QuarantineEntry| (entry.position, entry.frame, entry.ordinal) == (old.position, old.frame, old.ordinal);
+            let same = |entry: &&mut QuarantineEntry| {
+                (entry.position, entry.frame, entry.ordinal) == (old.position, old.frame, old.ordinal)
+            };
             if let Some(entry) = self.memory.quarantine.iter_mut().find(same) {
                 entry.rederived = Some(*by);
             }

@@ -29,7 +29,9 @@ pub(super) struct Generation {
 impl Generation {
     /// About how much memory it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.bytes() + self.buckets.len() * BUCKET_BYTES + (self.quarantine.len() + self.rederived.len()) * ENTRY_BYTES
+        self.rows.bytes()
+            + self.buckets.len() * BUCKET_BYTES
+            + (self.quarantine.len() + self.rederived.len()) * ENTRY_BYTES
     }
 
     pub(super) fn append(&mut self, output: &Output, up_to: Position) {

@@ -6,7 +6,7 @@
 //!                                                                        loss counters, quarantine rows, split packets, cursor S
 //! ```
 //!
-//! Table `chunk`: one row per (device, kind, hour, first_seq) with the packed columns as `body` (`pack.rs` has the format). Queries see
+//! Table `chunk`: one row per (device, kind, hour, `first_seq`) with the packed columns as `body` (`pack.rs` has the format). Queries see
 //! sealed and unsealed rows as one: they copy what they need of the head first and then read SQL in one transaction together with
 //! cursor S; a row of the head counts only when its journal position is after S. Of several versions of a record's key the one at the
 //! latest position is shown; [`ChunkStore::versions`] gives all.

@@ -233,7 +233,12 @@ impl Chunk {
         reader.skip_column()?;
         let (seq, slot) = (reader.integers(rows)?, reader.integers(rows)?);
         let slots = slot.into_iter().map(|slot| u32::try_from(slot).unwrap_or(0));
-        Ok(at.into_iter().zip(slots).zip(seq).map(|((at, slot), seq)| (EventTime(at), slot, seq.cast_unsigned())).collect())
+        Ok(at
+            .into_iter()
+            .zip(slots)
+            .zip(seq)
+            .map(|((at, slot), seq)| (EventTime(at), slot, seq.cast_unsigned()))
+            .collect())
     }
 
     /// The column of one quantity and statistic, if there is one.
@@ -256,7 +261,12 @@ impl Chunk {
     }
 
     /// All records, as they were packed.
-    pub(super) fn records(&self, device: DeviceId, kind: RecordKind, partition: u16) -> Result<Vec<SettledRecord>, Damage> {
+    pub(super) fn records(
+        &self,
+        device: DeviceId,
+        kind: RecordKind,
+        partition: u16,
+    ) -> Result<Vec<SettledRecord>, Damage> {
         let mut reader = Reader(&self.body);
         let rows = reader.rows()?;
         let (at, received, seq) = (reader.integers(rows)?, reader.integers(rows)?, reader.integers(rows)?);

@@ -13,7 +13,7 @@ use crate::loss::{LossCounts, LossDay};
 use crate::metrics::QUERY_CUT_TOTAL;
 use crate::quarantine::{PAGE_MAX, QuarantineEntry, QuarantineFilter};
 use crate::settle::{Bucket, ForeignName, Output, Restored};
-use database::{Connection, Database};
+use database::Database;
 use model::envelope::Position;
 use model::id::DeviceId;
 use model::quantity::Quantity;
@@ -129,7 +129,8 @@ impl ChunkStore {
             records.extend(head_by_hour.remove(&hour).unwrap_or_default());
             looked_at += records.len();
             let in_range = |record: &SettledRecord| {
-                (query.from..query.to).contains(&record.key.at) && query.as_of.is_none_or(|as_of| record.position <= as_of)
+                (query.from..query.to).contains(&record.key.at)
+                    && query.as_of.is_none_or(|as_of| record.position <= as_of)
             };
             records.retain(in_range);
             let mut records = latest_versions(records);
@@ -353,20 +354,6 @@ impl ChunkStore {
         }
         Ok(found)
     }
-
-    /// A small text kept under a name, beside the chunks.
-    pub async fn saved(&self, name: &str) -> Result<Option<String>, ChunkError> {
-        let mut tx = self.inner.database.snapshot().await?;
-        sql::saved(&mut tx, name).await
-    }
-
-    /// Keeps a small text under a name.
-    pub async fn save(&self, name: &str, body: &str) -> Result<(), ChunkError> {
-        let mut tx = self.inner.database.begin().await?;
-        let connection: &mut Connection = &mut tx;
-        sql::save(connection, name, body).await?;
-        Ok(tx.commit().await?)
-    }
 }
 
 fn mark(entries: &mut [QuarantineEntry], rederived: &[(QuarantineEntry, Position)]) {
@@ -420,7 +407,9 @@ fn line(
     for chunk in chunks {
         let opened = Chunk::open(&chunk.body).map_err(damaged(chunk.bucket))?;
         let start = rows.len();
-        rows.extend(opened.keys().map_err(damaged(chunk.bucket))?.into_iter().map(|(at, slot, seq)| (at, slot, seq, None)));
+        rows.extend(
+            opened.keys().map_err(damaged(chunk.bucket))?.into_iter().map(|(at, slot, seq)| (at, slot, seq, None)),
+        );
         if let Some(column) = opened.column(query.quantity, query.statistic).map_err(damaged(chunk.bucket))? {
             for ((row, flag), number) in column.rows.into_iter().zip(column.flags).zip(column.numbers) {
                 if let Some(place) = rows.get_mut(start + row) {

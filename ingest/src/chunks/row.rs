@@ -95,13 +95,7 @@ impl RowLog {
     }
 }
 
-fn write_row(
-    block: &mut Vec<u8>,
-    record: &SettledRecord,
-    previous: Option<Address>,
-    extras: &[u8],
-    length: usize,
-) {
+fn write_row(block: &mut Vec<u8>, record: &SettledRecord, previous: Option<Address>, extras: &[u8], length: usize) {
     let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
     block.extend_from_slice(&small(length));
     block.extend_from_slice(&previous.map_or(u32::MAX, |address| address.block).to_le_bytes());
@@ -112,12 +106,7 @@ fn write_row(
     block.extend_from_slice(&record.received.0.to_le_bytes());
     block.extend_from_slice(&record.subject.map_or(0, |subject| subject.0).to_le_bytes());
     block.extend_from_slice(&record.key.slot.to_le_bytes());
-    block.extend_from_slice(&[
-        record.key.kind as u8,
-        record.verdict as u8,
-        u8::from(record.body.fix.is_some()),
-        0,
-    ]);
+    block.extend_from_slice(&[record.key.kind as u8, record.verdict as u8, u8::from(record.body.fix.is_some()), 0]);
     block.extend_from_slice(&small(record.body.values.len()));
     block.extend_from_slice(&small(extras.len()));
     for value in &record.body.values {

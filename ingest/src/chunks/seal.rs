@@ -142,7 +142,9 @@ impl Sealer {
         let partition = self.store.inner.partition;
         let packed = {
             let sealing = Arc::clone(&sealing);
-            tokio::task::spawn_blocking(move || pack_all(&sealing, partition)).await.map_err(|_| ChunkError::Stopping)??
+            tokio::task::spawn_blocking(move || pack_all(&sealing, partition))
+                .await
+                .map_err(|_| ChunkError::Stopping)??
         };
         let mut tx = self.store.inner.database.begin().await?;
         let connection: &mut Connection = &mut tx;

@@ -370,17 +370,3 @@ pub(super) async fn standing(
     let rows = sqlx::query(text).bind(device.0).bind(signed(from)).bind(signed(to)).fetch_all(tx).await?;
     rows.iter().map(|row| entry_of(row, partition)).collect()
 }
-
-/// A small text kept under a name.
-pub(super) async fn saved(tx: &mut Connection, name: &str) -> Result<Option<String>, ChunkError> {
-    Ok(sqlx::query_scalar("SELECT body FROM saved WHERE name = $1").bind(name).fetch_optional(tx).await?)
-}
-
-pub(super) async fn save(tx: &mut Connection, name: &str, body: &str) -> Result<(), ChunkError> {
-    sqlx::query("INSERT INTO saved(name, body) VALUES ($1, $2) ON CONFLICT(name) DO UPDATE SET body = excluded.body")
-        .bind(name)
-        .bind(body)
-        .execute(tx)
-        .await?;
-    Ok(())
-}

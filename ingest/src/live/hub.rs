@@ -2,6 +2,7 @@
 
 use super::state::DeviceState;
 use super::subscription::{LiveFilter, LiveSubscription, Subscriber};
+use crate::chunks::{ChunkError, ChunkStore};
 use crate::metrics::{LIVE_LAGGED_TOTAL, LIVE_REFUSED_TOTAL};
 use ahash::AHashMap;
 use model::envelope::Position;
@@ -131,6 +132,21 @@ impl LiveHub {
     pub fn seed(&self, record: &SettledRecord) {
         let device = record.key.device;
         self.lock().devices.entry(device).or_insert_with(|| DeviceState::new(device)).take(record);
+    }
+
+    /// Puts the newest stored records of the devices into the hub, so that the silent ones are on the page after a restart. To be called
+    /// before the worker starts.
+    pub async fn warm(
+        &self,
+        store: &ChunkStore,
+        devices: impl IntoIterator<Item = DeviceId>,
+    ) -> Result<(), ChunkError> {
+        for device in devices {
+            for record in store.latest(device).await? {
+                self.seed(&record);
+            }
+        }
+        Ok(())
     }
 
     pub fn device(&self, device: DeviceId) -> Option<DeviceState> {

@@ -79,9 +79,7 @@ impl DeviceState {
             let full = self.values.len() >= VALUES_MAX;
             match self.values.get_mut(place) {
                 Some(mine) if (mine.quantity, mine.statistic) == key => {
-                    if at >= mine.at {
-                        *mine = new;
-                    }
+                    *mine = if at >= mine.at { new } else { *mine };
                 }
                 _ if !full => self.values.insert(place, new),
                 _ => {}

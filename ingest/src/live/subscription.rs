@@ -84,7 +84,11 @@ impl LiveSubscription {
             if waiting.closed {
                 return None;
             }
-            (std::mem::take(&mut waiting.dirty), std::mem::take(&mut waiting.events), std::mem::take(&mut waiting.lagged))
+            (
+                std::mem::take(&mut waiting.dirty),
+                std::mem::take(&mut waiting.events),
+                std::mem::take(&mut waiting.lagged),
+            )
         };
         let mut ids: Vec<_> = dirty.into_iter().collect();
         ids.sort_unstable();

@@ -23,7 +23,12 @@ pub struct PorchConfig {
 
 impl Default for PorchConfig {
     fn default() -> Self {
-        Self { identities_max: 1_000, samples_per_identity_max: 16, refusal_samples_max: 500, refusal_lines_max: 20_000 }
+        Self {
+            identities_max: 1_000,
+            samples_per_identity_max: 16,
+            refusal_samples_max: 500,
+            refusal_lines_max: 20_000,
+        }
     }
 }
 
@@ -140,7 +145,14 @@ impl Porch {
     pub fn refusals(&self, from_day: i64, to_day: i64) -> Vec<RefusalLine> {
         let state = self.lock();
         let lines = state.refusals.iter().filter(|((_, day, _), _)| (from_day..=to_day).contains(day));
-        lines.map(|((device, day, reason), frames)| RefusalLine { device: *device, day: *day, reason: *reason, frames: *frames }).collect()
+        lines
+            .map(|((device, day, reason), frames)| RefusalLine {
+                device: *device,
+                day: *day,
+                reason: *reason,
+                frames: *frames,
+            })
+            .collect()
     }
 
     /// The latest refused frames, newest first, of one device or all.
@@ -163,7 +175,12 @@ impl Porch {
             refusals: state
                 .refusals
                 .iter()
-                .map(|((device, day, reason), frames)| RefusalLine { device: *device, day: *day, reason: *reason, frames: *frames })
+                .map(|((device, day, reason), frames)| RefusalLine {
+                    device: *device,
+                    day: *day,
+                    reason: *reason,
+                    frames: *frames,
+                })
                 .collect(),
             samples: state.samples.iter().cloned().collect(),
         };

@@ -9,7 +9,12 @@ use model::facts::Facts;
 use model::verdict::QuarantineReason;
 
 /// Reads one frame. `None` for the profile quarantines it: it can be derived again once the device has one.
-pub fn decode<'p>(envelope: &Envelope, facts: &Facts, profile: Option<&'p Profile>, foreign: &mut Foreign) -> Decoded<'p> {
+pub fn decode<'p>(
+    envelope: &Envelope,
+    facts: &Facts,
+    profile: Option<&'p Profile>,
+    foreign: &mut Foreign,
+) -> Decoded<'p> {
     let Some(profile) = profile else {
         return Decoded::Unreadable(Fault::new(QuarantineReason::NoProfile, "the device has no profile"));
     };
@@ -30,7 +35,12 @@ pub fn decode<'p>(envelope: &Envelope, facts: &Facts, profile: Option<&'p Profil
 }
 
 /// Reads one frame as it stands, even when it is a packet of a split message.
-pub fn decode_packet<'p>(envelope: &Envelope, facts: &Facts, profile: Option<&'p Profile>, foreign: &mut Foreign) -> Decoded<'p> {
+pub fn decode_packet<'p>(
+    envelope: &Envelope,
+    facts: &Facts,
+    profile: Option<&'p Profile>,
+    foreign: &mut Foreign,
+) -> Decoded<'p> {
     match (envelope.channel, profile) {
         (Channel::Hj212Frame, Some(profile)) if profile.protocol() == envelope.channel.protocol() => {
             map::hj212::decode_whole(envelope, profile, foreign)

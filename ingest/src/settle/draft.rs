@@ -31,7 +31,10 @@ pub struct Origin {
 pub enum How {
     Frame,
     /// A split message that was given up: these of so many packets came.
-    Incomplete { came: u32, of: u32 },
+    Incomplete {
+        came: u32,
+        of: u32,
+    },
     Merged,
     Rederived,
 }

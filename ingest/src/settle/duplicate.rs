@@ -56,14 +56,7 @@ pub struct Dedupe {
 
 impl Dedupe {
     pub fn new(bytes_max: usize, newest: AHashMap<(DeviceId, RecordKind), EventTime>) -> Self {
-        Self {
-            bytes_max,
-            newest,
-            young: AHashMap::new(),
-            young_bytes: 0,
-            old: AHashMap::new(),
-            pending: Vec::new(),
-        }
+        Self { bytes_max, newest, young: AHashMap::new(), young_bytes: 0, old: AHashMap::new(), pending: Vec::new() }
     }
 
     /// The store has everything judged so far.
@@ -170,8 +163,8 @@ mod tests {
         let (mut dedupe, mut past) = (Dedupe::new(1 << 20, AHashMap::new()), Store::default());
         let verdicts: Vec<_> =
             [1, 1, 2, 1, 2, 3].map(|content| dedupe.judge(key(1, 5), content, &mut past).unwrap()).into();
-        use Verdict::{Duplicate, Revised, Stored};
-        assert_eq!(verdicts, [Stored, Duplicate, Revised, Duplicate, Duplicate, Revised]);
+        let letters: String = verdicts.iter().filter_map(|verdict| format!("{verdict:?}").chars().next()).collect();
+        assert_eq!(letters, "SDRDDR");
     }
 
     proptest! {

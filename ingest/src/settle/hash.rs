@@ -16,7 +16,8 @@ pub fn content(body: &Body) -> u64 {
         hash.word(fix.place.lon.to_bits());
         hash.word(fix.place.lat.to_bits());
         hash.word(fix.speed_kmh.to_bits());
-        let small = u64::from(fix.heading_deg) << 32 | u64::from(fix.altitude_m.cast_unsigned()) << 1 | u64::from(fix.fixed);
+        let small =
+            u64::from(fix.heading_deg) << 32 | u64::from(fix.altitude_m.cast_unsigned()) << 1 | u64::from(fix.fixed);
         hash.word(small);
         hash.word(u64::from(fix.status) << 32 | u64::from(fix.alarm));
     }

@@ -52,7 +52,7 @@ impl Merge {
         Self { config, waiting: BTreeMap::new(), earliest: IngestTime::MAX }
     }
 
-    pub fn put(&mut self, position: Position, envelope: &Envelope, packet: Packet) -> Merged {
+    pub fn put(&mut self, position: Position, envelope: &Envelope, packet: &Packet) -> Merged {
         if packet.of > self.config.split_packets_max || packet.number == 0 || packet.number > packet.of {
             return Merged::Refused;
         }
@@ -170,10 +170,10 @@ impl Split {
 
     /// Origin of a message that was given up, settled by the entry that let its time run out.
     pub fn expired_origin(&self, position: Position) -> Origin {
-        let (frame, received, channel) = self.last().map_or(
-            (position, self.since, Channel::Hj212Frame),
-            |(frame, envelope)| (*frame, envelope.received, envelope.channel),
-        );
+        let (frame, received, channel) =
+            self.last().map_or((position, self.since, Channel::Hj212Frame), |(frame, envelope)| {
+                (*frame, envelope.received, envelope.channel)
+            });
         let remarks = self.packets.values().fold(0, |bits, (_, envelope)| bits | envelope.remarks);
         let came = u32::try_from(self.packets.len()).unwrap_or(u32::MAX);
         Origin {

@@ -149,9 +149,9 @@ impl Settle {
         let profile = self.profiles.of(&self.facts, envelope.device);
         let decoded = decode::decode(envelope, &self.facts, profile.as_deref(), &mut self.foreign);
         let decoded = match decoded {
-            Decoded::Packet(packet) => match self.merge.put(position, envelope, packet) {
+            Decoded::Packet(packet) => match self.merge.put(position, envelope, &packet) {
                 Merged::Waiting => Decoded::Nothing,
-                Merged::Complete(split) => return self.split(&origin, split, out, past),
+                Merged::Complete(split) => return self.split(&origin, &split, out, past),
                 Merged::Refused => Decoded::Unreadable(Fault::incomplete("too many split messages wait")),
             },
             other => other,
@@ -182,7 +182,7 @@ impl Settle {
                 }
             }
             Decoded::Unreadable(fault) => {
-                out.quarantine(origin, None, fault);
+                out.quarantine(origin, None, &fault);
                 worst = Some(Verdict::Quarantined);
             }
             Decoded::Nothing | Decoded::Packet(_) => out.loss.frame_without_record(origin.device, origin.day()),
@@ -214,7 +214,7 @@ impl Settle {
         let body = match judged {
             Ok(body) => body,
             Err(fault) => {
-                out.quarantine(origin, Some(ordinal), fault);
+                out.quarantine(origin, Some(ordinal), &fault);
                 return Ok(Verdict::Quarantined);
             }
         };
@@ -234,7 +234,7 @@ impl Settle {
     fn split(
         &mut self,
         origin: &Origin,
-        split: merge::Split,
+        split: &merge::Split,
         out: &mut Output,
         past: &mut dyn Past,
     ) -> Result<(), PastError> {
@@ -253,7 +253,7 @@ impl Settle {
     ) -> Result<(), PastError> {
         while let Some(split) = self.merge.expired(now) {
             let origin = split.expired_origin(position);
-            self.split(&origin, split, out, past)?;
+            self.split(&origin, &split, out, past)?;
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Output {
         self.counts = Counts::default();
     }
 
-    pub(super) fn quarantine(&mut self, origin: &Origin, ordinal: Option<u32>, fault: Fault) {
+    pub(super) fn quarantine(&mut self, origin: &Origin, ordinal: Option<u32>, fault: &Fault) {
         self.loss.quarantined(origin.device, origin.day(), fault.reason, 1);
         self.counts.quarantined += 1;
         self.quarantine.push(QuarantineEntry {

@@ -39,7 +39,8 @@ impl FactorRule {
         let (low, high) = spec.map_or((f64::MIN, f64::MAX), |spec| (spec.min, spec.max));
         Self {
             code: factor.code.as_str().into(),
-            target: spec.map_or_else(|| Target::Word(factor.quantity.as_str().into()), |spec| Target::BuiltIn(spec.quantity)),
+            target: spec
+                .map_or_else(|| Target::Word(factor.quantity.as_str().into()), |spec| Target::BuiltIn(spec.quantity)),
             statistic: factor.statistic,
             unit: factor.unit,
             canonical: spec.map_or(factor.unit, |spec| spec.unit),

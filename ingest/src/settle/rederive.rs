@@ -55,7 +55,9 @@ impl Settle {
         let here = |entry: &&QuarantineEntry| entry.device == run.device && range.contains(&entry.frame.seq);
         standing.extend(out.quarantine.iter().filter(here).cloned());
         let gone = |entry: &QuarantineEntry| {
-            out.rederived.iter().any(|(old, _)| (old.position, old.frame, old.ordinal) == (entry.position, entry.frame, entry.ordinal))
+            out.rederived
+                .iter()
+                .any(|(old, _)| (old.position, old.frame, old.ordinal) == (entry.position, entry.frame, entry.ordinal))
         };
         standing.retain(|entry| !gone(entry));
         standing.sort_by_key(|entry| (entry.frame, entry.ordinal));
@@ -97,13 +99,8 @@ impl Settle {
             out.loss.quarantined(entry.device, day, entry.reason, -1);
             out.rederived.push((entry.clone(), position));
         }
-        let origin = Origin {
-            position,
-            frame,
-            frames: vec![frame],
-            how: How::Rederived,
-            ..Origin::of(frame, &envelope)
-        };
+        let origin =
+            Origin { position, frame, frames: vec![frame], how: How::Rederived, ..Origin::of(frame, &envelope) };
         self.settle_all(&origin, decoded, (!whole).then_some(only.as_slice()), out, past)
     }
 }

@@ -16,11 +16,11 @@ use crate::metrics::{
 };
 use crate::quarantine::WireTrace;
 use crate::settle::{Output, PastError, Settle, SettleConfig};
-pub use past::StorePast;
 use model::envelope::Position;
 use model::facts::Facts;
 use model::stream::Batch;
 use model::time::{Clock, IngestTime};
+pub use past::StorePast;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -205,9 +205,10 @@ impl Line {
                 }
                 let waited = self.hand_on()?;
                 metrics::counter!(SETTLE_ENTRIES_TOTAL).increment(entries.len() as u64);
-                metrics::gauge!(SETTLE_BUSY_SECONDS_TOTAL).increment((started.elapsed().saturating_sub(waited)).as_secs_f64());
+                metrics::gauge!(SETTLE_BUSY_SECONDS_TOTAL)
+                    .increment((started.elapsed().saturating_sub(waited)).as_secs_f64());
             }
-            self.seal_when_due()?;
+            self.seal_when_due();
         }
         Ok(self.settle.carry())
     }
@@ -221,9 +222,12 @@ impl Line {
             self.trace.settled(frame.device, frame.position, frame.channel, frame.received, frame.verdict);
         }
         let counts = self.out.counts;
-        for (word, count) in
-            [("stored", counts.stored), ("revised", counts.revised), ("duplicate", counts.duplicate), ("quarantined", counts.quarantined)]
-        {
+        for (word, count) in [
+            ("stored", counts.stored),
+            ("revised", counts.revised),
+            ("duplicate", counts.duplicate),
+            ("quarantined", counts.quarantined),
+        ] {
             if count > 0 {
                 metrics::counter!(SETTLE_RECORDS_TOTAL, "verdict" => word).increment(count);
             }
@@ -259,14 +263,14 @@ impl Line {
     }
 
     /// Hands the head to the sealer when it is old or half full, and waits when it is full.
-    fn seal_when_due(&mut self) -> Result<(), WorkerError> {
+    fn seal_when_due(&mut self) {
         let config = self.store.config();
         let now = self.clock.now();
         let age_ms = now.since_ms(self.last_swap);
         let old = age_ms >= i64::try_from(config.seal_after_s).unwrap_or(i64::MAX).saturating_mul(1_000);
         let half = config.head_bytes_max / 2;
         if !old && self.store.head_bytes().0 < half {
-            return Ok(());
+            return;
         }
         match self.store.swap(self.settle.carry()) {
             Swap::Done | Swap::Empty => self.last_swap = now,
@@ -274,10 +278,9 @@ impl Line {
             Swap::Busy if self.store.head_bytes().0 < half => {}
             Swap::Busy => {
                 metrics::counter!(HEAD_FULL_TOTAL).increment(1);
-                self.past.wait_for_seal(&self.stop)?;
+                self.past.wait_for_seal(&self.stop);
             }
         }
-        Ok(())
     }
 }
 

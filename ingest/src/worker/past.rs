@@ -36,7 +36,9 @@ impl StorePast {
                 Err(error @ ChunkError::Sql(_)) if !self.stop.is_cancelled() => {
                     tracing::warn!(error = %error, "failed to read stored records, trying again");
                     let pause = tokio::time::sleep(Duration::from_millis(pause_ms));
-                    self.runtime.block_on(async { tokio::select! { () = pause => {} () = self.stop.cancelled() => {} } });
+                    self.runtime.block_on(async {
+                        tokio::select! { () = pause => {} () = self.stop.cancelled() => {} }
+                    });
                     pause_ms = (pause_ms * 2).min(5_000);
                 }
                 Err(error) => return Err(PastError(Arc::from(error.to_string()))),
@@ -45,12 +47,11 @@ impl StorePast {
     }
 
     /// Waits until the sealer is done with its generation, or for a second.
-    pub(super) fn wait_for_seal(&self, stop: &CancellationToken) -> Result<(), PastError> {
+    pub(super) fn wait_for_seal(&self, stop: &CancellationToken) {
         let sealed = tokio::time::timeout(Duration::from_secs(1), self.store.sealed());
         self.runtime.block_on(async {
             tokio::select! { _ = sealed => {} () = stop.cancelled() => {} }
         });
-        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Promises of worker and chunk store together, on a real journal and a real database.
 
+#![expect(clippy::float_cmp, reason = "what is stored is what was sent, exactly")]
+
 use super::*;
 use crate::chunks::{ChunkConfig, RecordQuery, SeriesQuery};
 use crate::journal::JournalConfig;

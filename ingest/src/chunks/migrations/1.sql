@@ -21,4 +21,3 @@ CREATE TABLE quarantine(
 ) {strict};
 CREATE INDEX quarantine_by_device ON quarantine(device, frame);
 CREATE TABLE settle_cursor(journal_partition {int} NOT NULL PRIMARY KEY, seq {int} NOT NULL, carry {blob} NOT NULL) {strict};
-CREATE TABLE saved(name {text} NOT NULL PRIMARY KEY, body {text} NOT NULL) {strict};

@@ -31,31 +31,32 @@ fn any_fix() -> impl Strategy<Value = Fix> {
 fn any_record() -> impl Strategy<Value = SettledRecord> {
     let key = any::<(i64, i64, u64, u32)>();
     let body = (prop::collection::vec(any_value(), 0..6), prop::option::of(any_fix()), any::<bool>());
-    (key, body, 0i64..3, any::<bool>(), ".{0,6}").prop_map(|((at, received, seq, slot), body, subject, revised, text)| {
-        let (mut values, fix, event) = body;
-        values.sort_by_key(|value| (value.quantity, value.statistic));
-        values.dedup_by_key(|value| (value.quantity, value.statistic));
-        let happening = event.then(|| {
-            Box::new(Happening {
-                what: text.clone(),
-                end: Some(EventTime(at)),
-                plate: None,
-                attributes: vec![("a".into(), text.clone())],
-                pictures: Vec::new(),
-            })
-        });
-        let remarks =
-            if subject == 0 { vec![Remark { code: "c".into(), place: text }] } else { Vec::new() };
-        SettledRecord {
-            key: RecordKey { device: DeviceId(7), kind: RecordKind::Instant, slot, at: EventTime(at) },
-            subject: (subject != 0).then_some(SubjectId(subject)),
-            received: IngestTime(received),
-            position: Position { partition: 0, seq },
-            verdict: if revised { Verdict::Revised } else { Verdict::Stored },
-            body: Body { values, fix, happening },
-            remarks,
-        }
-    })
+    (key, body, 0i64..3, any::<bool>(), ".{0,6}").prop_map(
+        |((at, received, seq, slot), body, subject, revised, text)| {
+            let (mut values, fix, event) = body;
+            values.sort_by_key(|value| (value.quantity, value.statistic));
+            values.dedup_by_key(|value| (value.quantity, value.statistic));
+            let happening = event.then(|| {
+                Box::new(Happening {
+                    what: text.clone(),
+                    end: Some(EventTime(at)),
+                    plate: None,
+                    attributes: vec![("a".into(), text.clone())],
+                    pictures: Vec::new(),
+                })
+            });
+            let remarks = if subject == 0 { vec![Remark { code: "c".into(), place: text }] } else { Vec::new() };
+            SettledRecord {
+                key: RecordKey { device: DeviceId(7), kind: RecordKind::Instant, slot, at: EventTime(at) },
+                subject: (subject != 0).then_some(SubjectId(subject)),
+                received: IngestTime(received),
+                position: Position { partition: 0, seq },
+                verdict: if revised { Verdict::Revised } else { Verdict::Stored },
+                body: Body { values, fix, happening },
+                remarks,
+            }
+        },
+    )
 }
 
 /// Comparable bit for bit, also for numbers that are none.

@@ -49,7 +49,8 @@ fn read<'p>(envelope: &Envelope, profile: &'p Profile, foreign: &mut Foreign, sp
     let at = stamp.map(|stamp| stamp.at_offset(profile.source.offset_minutes));
     let mut draft = super::draft(envelope.device, kind, at.unwrap_or(EventTime(envelope.received.0)));
     if at.is_none() {
-        let place = message.plain("DataTime").map_or_else(|| "no DataTime".to_owned(), |text| format!("DataTime={text}"));
+        let place =
+            message.plain("DataTime").map_or_else(|| "no DataTime".to_owned(), |text| format!("DataTime={text}"));
         draft.fault = Some(Fault::no_time(place));
     }
     for item in &message.items {
@@ -118,17 +119,29 @@ fn meaning(field: &Field<'_>) -> Option<Meaning> {
 
 fn is_plain_key(code: &str) -> bool {
     const KEYS: [&str; 13] = [
-        "DataTime", "SystemTime", "RestartTime", "BeginTime", "EndTime", "PolId", "Flag", "QN", "RtdInterval",
-        "MinInterval", "QnRtn", "ExeRtn", "SN",
+        "DataTime",
+        "SystemTime",
+        "RestartTime",
+        "BeginTime",
+        "EndTime",
+        "PolId",
+        "Flag",
+        "QN",
+        "RtdInterval",
+        "MinInterval",
+        "QnRtn",
+        "ExeRtn",
+        "SN",
     ];
     KEYS.iter().any(|key| key.eq_ignore_ascii_case(code))
 }
 
 /// The flag of the code within its item.
 fn flag_of(item: &Item<'_>, code: &str) -> Flag {
-    let flag = item.fields.iter().find(|field| {
-        field.suffix.eq_ignore_ascii_case("Flag") && field.code.eq_ignore_ascii_case(code)
-    });
+    let flag = item
+        .fields
+        .iter()
+        .find(|field| field.suffix.eq_ignore_ascii_case("Flag") && field.code.eq_ignore_ascii_case(code));
     flag.and_then(|field| field.text.bytes().next()).map_or(Flag::Normal, Flag::from_letter)
 }
 

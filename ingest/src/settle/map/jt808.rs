@@ -51,8 +51,7 @@ fn draft<'p>(envelope: &Envelope, position: &Position<'_>, profile: &'p Profile)
     let received = EventTime(envelope.received.0);
     let mut draft = super::draft(envelope.device, RecordKind::Position, at.unwrap_or(received));
     if at.is_none() {
-        let digits: String = position.time_bcd.iter().map(|byte| format!("{byte:02x}")).collect();
-        draft.fault = Some(Fault::no_time(format!("time {digits}")));
+        draft.fault = Some(Fault::no_time(format!("time {:02x?}", position.time_bcd)));
     }
     draft.fix = fix(position, profile.source.gcj02);
     if draft.fix.is_none() {

@@ -47,13 +47,15 @@ fn put<'p>(draft: &mut Draft<'p>, profile: &'p Profile, foreign: &mut Foreign, u
             Target::BuiltIn(quantity) => (Some(*quantity), Some(rule)),
             Target::Word(word) => (foreign.number(word, device), Some(rule)),
         },
-        None => match Quantity::from_code(code).filter(|_| unmapped == Unmapped::BuiltInOrForeign) {
-            Some(quantity) => (Some(quantity), None),
-            None => {
-                draft.remark("unknown_factor", code);
-                (foreign.number(code, device), None)
-            }
-        },
+        None if unmapped == Unmapped::BuiltInOrForeign
+            && let Some(quantity) = Quantity::from_code(code) =>
+        {
+            (Some(quantity), None)
+        }
+        None => {
+            draft.remark("unknown_factor", code);
+            (foreign.number(code, device), None)
+        }
     };
     let Some(quantity) = quantity else {
         draft.remark("unknown_factor_dropped", code);

@@ -38,7 +38,9 @@ fn one(numbers: &mut Numbers, received: IngestTime, event: EventTime) -> Entry {
     let stamp = format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}");
     match numbers.below(14) {
         0..4 => json(received, &format!(r#"{{"ts":{},"values":{{"fume":{value},"noise":6{value}.5}}}}"#, event.0)),
-        4 => json(received, &format!(r#"[{{"ts":{},"fume":{value}}},{{"ts":{},"x{value}":1}},3]"#, event.0, event.0 + 1)),
+        4 => {
+            json(received, &format!(r#"[{{"ts":{},"fume":{value}}},{{"ts":{},"x{value}":1}},3]"#, event.0, event.0 + 1))
+        }
         5 => json(received, r#"{"ts":"never","fume":1}"#),
         6 => json(received, "{"),
         7 => frame(
@@ -64,7 +66,8 @@ fn one(numbers: &mut Numbers, received: IngestTime, event: EventTime) -> Entry {
             frame(JT808, Channel::Jt808Frame, received, &jt808_batch(&[wire]))
         }
         12 => tick(received),
-        _ => Rederive { device: if value == 0 { HJ212 } else { MQTT }, from: 0, to: u64::MAX, author: "test".into() }.entry(),
+        _ => Rederive { device: if value == 0 { HJ212 } else { MQTT }, from: 0, to: u64::MAX, author: "test".into() }
+            .entry(),
     }
 }
 
