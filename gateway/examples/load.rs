@@ -1,5 +1,5 @@
 //! Load for an MQTT listener: `cargo run --release --example load -- PORT CONNECTIONS SECONDS WINDOW`. Each connection is
-//! one of the devices of the example `front`, publishes readings of 6 fields at QoS 1 and keeps WINDOW unanswered.
+//! one of the devices of the example `front`, publishes readings of 6 fields at `QoS` 1 and keeps WINDOW unanswered.
 //! Prints acknowledged messages a second.
 
 use std::io;

@@ -104,7 +104,7 @@ pub(crate) struct Publish {
     pub(crate) retain: bool,
     /// Not checked to be a topic; empty when only the alias is given.
     pub(crate) topic: Bytes,
-    /// 0 at QoS 0.
+    /// 0 at `QoS` 0.
     pub(crate) pkid: u16,
     pub(crate) payload: Bytes,
     pub(crate) alias: Option<u16>,
@@ -344,7 +344,7 @@ fn check_flags(first: u8) -> Result<(), DecodeError> {
         3 => first & 0b0110 != 0b0110,
         6 | 8 | 10 => first & 0x0F == 0b0010,
         0 => false,
-        _ => first & 0x0F == 0,
+        _ => first.trailing_zeros() >= 4,
     };
     if right { Ok(()) } else { Err(DecodeError::Malformed(format!("first byte {first:02X}"))) }
 }

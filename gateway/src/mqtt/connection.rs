@@ -32,12 +32,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Most QoS 1 and 2 messages of a client without an answer: our receive maximum.
+/// Most `QoS` 1 and 2 messages of a client without an answer: our receive maximum.
 pub(super) const WINDOW: usize = 64;
 pub(super) const WINDOW_U16: u16 = 64;
-/// Most messages of any QoS on their way to the journal.
+/// Most messages of any `QoS` on their way to the journal.
 const ENVELOPES_MAX: usize = 1_024;
-/// Most QoS 1 and 2 messages to a client without an answer, whatever it says it takes.
+/// Most `QoS` 1 and 2 messages to a client without an answer, whatever it says it takes.
 const DELIVERY_WINDOW_MAX: usize = 64;
 /// Deliveries stop when so much is waiting to be written, reading stops at twice that.
 const OUT_BYTES_MAX: usize = 64 * 1024;
@@ -213,7 +213,7 @@ pub(super) struct Connection<S> {
     next_batch: u64,
     done: Vec<Done>,
     waiting: Option<(WaitingShare, Batch)>,
-    /// QoS 1 and 2 without an answer, and all envelopes on their way.
+    /// `QoS` 1 and 2 without an answer, and all envelopes on their way.
     pub(super) unanswered: usize,
     pub(super) underway: usize,
     window_full: bool,
@@ -522,13 +522,12 @@ where
             return;
         }
         batch.counted = batch.envelopes.len();
-        match self.hub.edge.budget.try_take(batch.bytes) {
-            Some(share) => self.append(batch, share),
-            None => {
-                counter!(metrics::BUDGET_WAIT_TOTAL).increment(1);
-                let (budget, bytes) = (Arc::clone(&self.hub.edge.budget), batch.bytes);
-                self.waiting = Some((Box::pin(async move { budget.take(bytes).await }), batch));
-            }
+        if let Some(share) = self.hub.edge.budget.try_take(batch.bytes) {
+            self.append(batch, share);
+        } else {
+            counter!(metrics::BUDGET_WAIT_TOTAL).increment(1);
+            let (budget, bytes) = (Arc::clone(&self.hub.edge.budget), batch.bytes);
+            self.waiting = Some((Box::pin(async move { budget.take(bytes).await }), batch));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Streams to many subscribers through rumqttd's Router, on threads of its own. The rules that keep it alive:
 //!
 //! - its links are built and written on this file's thread only, since both block;
-//! - one link publishes, one clean QoS 0 link serves each subscribing client, topics are ASCII, no `$share`;
+//! - one link publishes, one clean `QoS` 0 link serves each subscribing client, topics are ASCII, no `$share`;
 //! - `Unschedule` is answered; a client's Disconnect is the last thing ever sent for its link, after the reader of the
 //!   link has ended;
 //! - its segments are small, since they are memory;
@@ -124,7 +124,17 @@ impl FanOutQueue {
     }
 }
 
-type Link = Box<dyn Fn(&str) -> Result<(LinkTx, LinkRx), LinkError>>;
+/// The Router does not answer any more.
+struct Dead;
+
+impl From<LinkError> for Dead {
+    fn from(error: LinkError) -> Self {
+        tracing::debug!(%error, "a link of the mqtt fan-out failed");
+        Self
+    }
+}
+
+type Link = Box<dyn Fn(&str) -> Result<(LinkTx, LinkRx), Dead>>;
 
 /// A Router that runs, and the link that publishes to it.
 struct Parts {
@@ -178,7 +188,7 @@ impl Rig {
     }
 
     /// The Router and its first link. It is built when the first client comes: without observers it costs nothing.
-    fn parts(&mut self) -> Result<&mut Parts, LinkError> {
+    fn parts(&mut self) -> Result<&mut Parts, Dead> {
         if self.parts.is_none() {
             let config = RouterConfig {
                 max_connections: CLIENTS_MAX + 8,
@@ -190,7 +200,8 @@ impl Rig {
             // The sender's type has no name outside its crate, hence a closure made here.
             let sender = Router::new(0, config).spawn();
             let link: Link = Box::new(move |client| {
-                LinkBuilder::new(client, sender.clone()).clean_session(true).build().map(|(tx, rx, _)| (tx, rx))
+                let (tx, rx, _) = LinkBuilder::new(client, sender.clone()).clean_session(true).build()?;
+                Ok((tx, rx))
             });
             let (publisher, reader) = link("front")?;
             self.parts = Some(Parts { link, publisher, _reader: reader });
@@ -198,7 +209,7 @@ impl Rig {
         Ok(self.parts.as_mut().expect("built above"))
     }
 
-    fn publish(&mut self, messages: VecDeque<(Bytes, Bytes)>) -> Result<(), LinkError> {
+    fn publish(&mut self, messages: VecDeque<(Bytes, Bytes)>) -> Result<(), Dead> {
         if self.clients.is_empty() {
             return Ok(());
         }
@@ -216,7 +227,7 @@ impl Rig {
         Ok(())
     }
 
-    fn apply(&mut self, change: Change) -> Result<(), LinkError> {
+    fn apply(&mut self, change: Change) -> Result<(), Dead> {
         match change {
             Change::Subscribe { session, filter } => {
                 let number = session.number;
@@ -246,7 +257,7 @@ impl Rig {
         Ok(())
     }
 
-    fn client(&mut self, session: Arc<Session>) -> Result<Client, LinkError> {
+    fn client(&mut self, session: Arc<Session>) -> Result<Client, Dead> {
         let name = format!("client-{}", session.number);
         let (tx, rx) = (self.parts()?.link)(&name)?;
         let stop = CancellationToken::new();

@@ -180,7 +180,7 @@ impl Hub {
             old.kick(Kick::TakenOver);
         }
         if present || expiry_s > 0 {
-            self.persist.session(&session);
+            self.persist.session_now(&session);
         }
         Attached { session, present }
     }
@@ -299,19 +299,17 @@ impl Hub {
     }
 
     /// Adds or replaces a filter of a session. True: it is new.
-    pub(crate) fn subscribe(&self, session: &Arc<Session>, subscription: Subscription) -> bool {
+    pub(crate) fn subscribe(&self, session: &Arc<Session>, subscription: &Subscription) -> bool {
         let mut state = lock(&session.state);
         if state.gone {
             return false;
         }
         let old = state.subscriptions.iter().position(|held| held.filter == subscription.filter);
-        let was_routed = match old.and_then(|place| state.subscriptions.get_mut(place)) {
-            Some(held) => std::mem::replace(held, subscription.clone()).via_router,
-            None => {
-                state.subscriptions.push(subscription.clone());
-                false
-            }
-        };
+        let held = old.and_then(|place| state.subscriptions.get_mut(place));
+        let was_routed = held.is_some_and(|held| std::mem::replace(held, subscription.clone()).via_router);
+        if old.is_none() {
+            state.subscriptions.push(subscription.clone());
+        }
         // Under the session's lock, so that a discard cannot leave an orphan in the index.
         self.index.insert(session, subscription.clone());
         drop(state);
@@ -320,7 +318,7 @@ impl Hub {
         } else if was_routed {
             self.fan_out.unsubscribe(session.number, &subscription.filter);
         }
-        self.persist.session(session);
+        self.persist.session_now(session);
         old.is_none()
     }
 
@@ -334,7 +332,7 @@ impl Hub {
         if held.via_router {
             self.fan_out.unsubscribe(session.number, &held.filter);
         }
-        self.persist.session(session);
+        self.persist.session_now(session);
         true
     }
 

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(super) const ALIAS_MAX: u16 = 16;
 /// Topics whose meaning a connection remembers.
 const TOPICS_MAX: usize = 4;
-/// QoS 2 messages that wait for their PUBREL.
+/// `QoS` 2 messages that wait for their PUBREL.
 const UNRELEASED_MAX: usize = 1_024;
 const SAMPLE_BYTES_MAX: usize = 512;
 
@@ -43,7 +43,7 @@ where
 {
     pub(super) fn on_packet(&mut self, packet: Incoming, received: IngestTime) {
         match packet {
-            Incoming::Publish(publish) => self.on_publish(publish, received),
+            Incoming::Publish(publish) => self.on_publish(&publish, received),
             Incoming::PubAck { pkid } | Incoming::PubComp { pkid } => self.on_complete(pkid),
             Incoming::PubRec { pkid, failed } => self.on_pubrec(pkid, failed),
             Incoming::PubRel { pkid } => self.on_pubrel(pkid),
@@ -55,9 +55,9 @@ where
         }
     }
 
-    fn on_publish(&mut self, publish: Publish, received: IngestTime) {
+    fn on_publish(&mut self, publish: &Publish, received: IngestTime) {
         self.hub.meters.publishes.increment(1);
-        let name = match self.topic_of(&publish) {
+        let name = match self.topic_of(publish) {
             Ok(name) => name,
             Err(closing) => {
                 let sample = cut(&publish.payload);
@@ -67,11 +67,11 @@ where
             }
         };
         if publish.qos == 2 && self.is_repeated(publish.pkid) {
-            self.answer(&publish, 0, None);
+            self.answer(publish, 0, None);
             return;
         }
         let Some(place) = self.resolve(&name) else {
-            self.not_granted(&publish, &name);
+            self.not_granted(publish, &name);
             return;
         };
         let Some(resolved) = self.topics.get(place) else { return };
@@ -105,7 +105,7 @@ where
             raw: publish.payload.clone(),
         });
         self.underway += 1;
-        self.answer(&publish, 0, Some(device.id));
+        self.answer(publish, 0, Some(device.id));
     }
 
     fn answer(&mut self, publish: &Publish, reason: u8, device: Option<model::id::DeviceId>) {
@@ -253,15 +253,15 @@ where
     fn on_subscribe(&mut self, pkid: u16, filters: Vec<Filter>, id: Option<u32>) {
         let mut codes = Vec::with_capacity(filters.len());
         for filter in filters {
-            let code = self.subscribe_one(filter, id);
+            let code = self.subscribe_one(&filter, id);
             codes.push(if code >= 0x80 && self.version == Version::V4 { 0x80 } else { code });
         }
         codec::suback(&mut self.out, self.version, pkid, &codes);
         self.pull = true;
     }
 
-    /// The code of SUBACK: the QoS granted, or a reason of version 5.
-    fn subscribe_one(&mut self, filter: Filter, id: Option<u32>) -> u8 {
+    /// The code of SUBACK: the `QoS` granted, or a reason of version 5.
+    fn subscribe_one(&mut self, filter: &Filter, id: Option<u32>) -> u8 {
         if topic::is_shared(&filter.path) {
             return reason::NO_SHARED;
         }
@@ -278,14 +278,14 @@ where
             return reason::QUOTA;
         }
         let subscription = Subscription {
-            via_router: self.is_for_router(&filter, id),
+            via_router: self.is_for_router(filter, id),
             filter: filter.path.as_str().into(),
             qos: filter.qos,
             no_local: filter.no_local,
             retain_as_published: filter.retain_as_published,
             id,
         };
-        let new = self.hub.subscribe(&self.session, subscription.clone());
+        let new = self.hub.subscribe(&self.session, &subscription);
         let replay = match filter.retained {
             RetainHandling::Always => true,
             RetainHandling::IfNew => new,
@@ -297,7 +297,7 @@ where
         filter.qos
     }
 
-    /// Clean observers at QoS 0 are what the fan-out is for.
+    /// Clean observers at `QoS` 0 are what the fan-out is for.
     fn is_for_router(&mut self, filter: &Filter, id: Option<u32>) -> bool {
         let fits = self.principal.grants == Grants::Observer
             && self.expiry_s == 0

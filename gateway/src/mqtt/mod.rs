@@ -3,11 +3,11 @@
 //!
 //! **What an answer promises.** PUBACK and PUBREC leave only after the inlet said `Ok`, in the order of the PUBLISH
 //! packets. On a failed append or one that stalls for five seconds there is no answer and the connection is closed
-//! (version 5: reason 0x97 when the disk is full, else 0x89; 0x88 is no DISCONNECT reason of the standard). A QoS 2 id is
+//! (version 5: reason 0x97 when the disk is full, else 0x89; 0x88 is no DISCONNECT reason of the standard). A `QoS` 2 id is
 //! remembered until PUBREL, so that a repeated PUBLISH is not appended twice; after a crash of ours one may be, which
 //! settle finds as a duplicate.
 //!
-//! **Ways of a message.** Device → inlet → (durable) → retained store, subscribers' queues, and, for clean QoS 0
+//! **Ways of a message.** Device → inlet → (durable) → retained store, subscribers' queues, and, for clean `QoS` 0
 //! observers, the Router. Commands and errors go to subscribers' queues only. `v1/devices/me/telemetry` is delivered
 //! under the device's own `lantian/v1/{device}/telemetry`.
 //!
@@ -102,7 +102,7 @@ impl MqttConfig {
     }
 }
 
-/// QoS of a message to a device.
+/// `QoS` of a message to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     AtMostOnce = 0,

@@ -38,6 +38,8 @@ struct Shared {
 struct Changed {
     sessions: AHashMap<SessionKey, Arc<Session>>,
     retained: AHashSet<Arc<str>>,
+    /// Do not rest before the next round.
+    urgent: bool,
     stop: bool,
 }
 
@@ -58,6 +60,15 @@ impl Persist {
         }
         lock(&self.shared.changed).sessions.insert(session.key.clone(), Arc::clone(session));
         self.shared.wake.notify_one();
+    }
+
+    /// What the session holds has changed by the client's own wish: it is written without delay.
+    pub(crate) fn session_now(&self, session: &Arc<Session>) {
+        if session.persistent.load(Ordering::Relaxed) {
+            self.session(session);
+            lock(&self.shared.changed).urgent = true;
+            self.shared.wake.notify_one();
+        }
     }
 
     pub(crate) fn retained(&self, topic: &str) {
@@ -90,6 +101,7 @@ fn write_changes(shared: &Shared, store: &dyn SessionStore, retained: &Mutex<Ret
         }
         let (sessions, topics, stop) =
             (std::mem::take(&mut changed.sessions), std::mem::take(&mut changed.retained), changed.stop);
+        changed.urgent = false;
         drop(changed);
         let failed = write_round(store, retained, sessions, topics, shared);
         if stop {
@@ -97,7 +109,8 @@ fn write_changes(shared: &Shared, store: &dyn SessionStore, retained: &Mutex<Ret
         }
         let rest = if failed { REST_AFTER_ERROR } else { REST };
         let changed = lock(&shared.changed);
-        let rested = shared.wake.wait_timeout_while(changed, rest, |changed| !changed.stop);
+        let rested =
+            shared.wake.wait_timeout_while(changed, rest, |changed| !changed.stop && (failed || !changed.urgent));
         drop(rested.unwrap_or_else(PoisonError::into_inner));
     }
 }

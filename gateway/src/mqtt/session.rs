@@ -63,7 +63,7 @@ pub(crate) struct Out {
 pub(crate) struct Inflight {
     pub(crate) pkid: u16,
     pub(crate) out: Out,
-    /// QoS 2: PUBREC came, PUBREL was sent.
+    /// `QoS` 2: PUBREC came, PUBREL was sent.
     pub(crate) released: bool,
 }
 
@@ -170,7 +170,7 @@ pub(crate) struct State {
     pub(crate) queue: VecDeque<Out>,
     pub(crate) inflight: VecDeque<Inflight>,
     next_pkid: u16,
-    /// QoS 2 ids from the client that were answered with PUBREC and wait for PUBREL.
+    /// `QoS` 2 ids from the client that were answered with PUBREC and wait for PUBREL.
     pub(crate) received: AHashSet<u16>,
     pub(crate) expiry_s: u32,
     /// While offline: when it ends.
@@ -213,7 +213,7 @@ pub(crate) enum Offered {
     Queued,
     /// It is queued, the oldest was dropped for it.
     QueuedForOldest,
-    /// Dropped: QoS 0 and nobody there, or the queue is full of better ones.
+    /// Dropped: `QoS` 0 and nobody there, or the queue is full of better ones.
     Dropped,
 }
 
@@ -260,7 +260,7 @@ impl Session {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pull {
     pub(crate) version: Version,
-    /// Messages of QoS 1 and 2 that may be unanswered.
+    /// Messages of `QoS` 1 and 2 that may be unanswered.
     pub(crate) window: usize,
     pub(crate) packet_bytes_max: u32,
     pub(crate) now: IngestTime,
@@ -336,7 +336,7 @@ impl State {
         place.and_then(|place| self.inflight.remove(place)).is_some()
     }
 
-    /// PUBREC. False: the id was not in flight at QoS 2.
+    /// PUBREC. False: the id was not in flight at `QoS` 2.
     pub(crate) fn release(&mut self, pkid: u16) -> bool {
         let found = self.inflight.iter_mut().find(|inflight| inflight.pkid == pkid && inflight.out.qos == 2);
         found.is_some_and(|inflight| {

@@ -27,7 +27,7 @@ pub struct StoredSession {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_ms: Option<i64>,
     pub subscriptions: Vec<StoredSubscription>,
-    /// Packet ids of QoS 2 messages from the client that wait for PUBREL.
+    /// Packet ids of `QoS` 2 messages from the client that wait for PUBREL.
     #[serde(default)]
     pub received: Vec<u16>,
     #[serde(default)]

@@ -291,7 +291,7 @@ macro_rules! client {
                     if let Ok(packet) = $codec::Packet::read(&mut self.buffer, $($limit)*) {
                         return Some(packet);
                     }
-                    match tokio::time::timeout(Duration::from_secs(600), self.stream.read_buf(&mut self.buffer)).await {
+                    match tokio::time::timeout(Duration::from_mins(10), self.stream.read_buf(&mut self.buffer)).await {
                         Ok(Ok(0) | Err(_)) => return None,
                         Ok(Ok(_)) => {}
                         Err(_) => panic!("nothing came, {} bytes are left", self.buffer.len()),

@@ -57,9 +57,9 @@ fn publish_bytes(version: Version, message: &Outgoing<'_>) -> BytesMut {
 proptest! {
     #[test]
     fn any_bytes_are_answered_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let _ = read(Version::V4, &bytes);
-        let _ = read(Version::V5, &bytes);
-        let _ = connect(&mut BytesMut::from(&bytes[..]), MAX);
+        drop(read(Version::V4, &bytes));
+        drop(read(Version::V5, &bytes));
+        drop(connect(&mut BytesMut::from(&bytes[..]), MAX));
     }
 
     #[test]
@@ -75,7 +75,7 @@ proptest! {
                 prop_assert!(buffer.is_empty());
             }
         }
-        let _ = connect(&mut BytesMut::from(&bytes[..]), MAX);
+        drop(connect(&mut BytesMut::from(&bytes[..]), MAX));
     }
 
     #[test]
@@ -84,7 +84,7 @@ proptest! {
     ) {
         let mut bytes = vec![0x10, u8::try_from(body.len() + 7).unwrap(), 0, 4, b'M', b'Q', b'T', b'T', level];
         bytes.extend_from_slice(&body);
-        let _ = connect(&mut BytesMut::from(&bytes[..]), MAX);
+        drop(connect(&mut BytesMut::from(&bytes[..]), MAX));
     }
 
     /// What is written to a client reads back, whole and in any pieces.
