@@ -8,7 +8,8 @@
 //!               ◀─ deliveries ◀─ session's queue
 //! ```
 
-use super::codec::{self, DecodeError, Version, Will, reason};
+use super::closing::Closing;
+use super::codec::{self, DecodeError, Version, Will};
 use super::hub::{Hub, Route};
 use super::inbound::Resolved;
 use super::index::Matched;
@@ -74,83 +75,6 @@ pub(super) struct Start<S> {
     pub(super) cut: CancellationToken,
     /// Ends the front.
     pub(super) stop: CancellationToken,
-}
-
-/// Why a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closing {
-    /// DISCONNECT without the will.
-    Client,
-    /// DISCONNECT that asks for the will.
-    ClientWithWill,
-    /// The stream ended or failed.
-    Lost,
-    KeepAlive,
-    TakenOver,
-    Stopping,
-    Revoked,
-    Malformed,
-    Protocol,
-    Oversize,
-    NotGranted,
-    AliasInvalid,
-    TopicInvalid,
-    ReceiveMaximum,
-    BadMethod,
-    DiskFull,
-    Stalled,
-}
-
-impl Closing {
-    /// What version 5 is told; `None`: nothing, the client ended it.
-    const fn reason(self) -> Option<u8> {
-        Some(match self {
-            Self::Client | Self::ClientWithWill | Self::Lost => return None,
-            Self::KeepAlive => reason::KEEP_ALIVE,
-            Self::TakenOver => reason::TAKEN_OVER,
-            Self::Stopping => reason::SHUTTING_DOWN,
-            Self::Revoked | Self::NotGranted => reason::NOT_AUTHORISED,
-            Self::Malformed => reason::MALFORMED,
-            Self::Protocol => reason::PROTOCOL,
-            Self::Oversize => reason::TOO_LARGE,
-            Self::AliasInvalid => reason::ALIAS_INVALID,
-            Self::TopicInvalid => reason::TOPIC_INVALID,
-            Self::ReceiveMaximum => reason::RECEIVE_MAXIMUM,
-            Self::BadMethod => reason::BAD_METHOD,
-            Self::DiskFull => reason::QUOTA,
-            Self::Stalled => reason::BUSY,
-        })
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Client | Self::ClientWithWill => "client",
-            Self::Lost => "lost",
-            Self::KeepAlive => "keep_alive",
-            Self::TakenOver => "taken_over",
-            Self::Stopping => "stopping",
-            Self::Revoked => "revoked",
-            Self::Malformed => "malformed",
-            Self::Protocol => "protocol",
-            Self::Oversize => "oversize",
-            Self::NotGranted => "not_granted",
-            Self::AliasInvalid => "alias_invalid",
-            Self::TopicInvalid => "topic_invalid",
-            Self::ReceiveMaximum => "receive_maximum",
-            Self::BadMethod => "bad_method",
-            Self::DiskFull => "disk_full",
-            Self::Stalled => "stalled",
-        }
-    }
-
-    /// Appends on their way are still waited for.
-    const fn drains(self) -> bool {
-        !matches!(self, Self::DiskFull | Self::Stalled)
-    }
-
-    const fn will(self) -> bool {
-        !matches!(self, Self::Client | Self::Stopping)
-    }
 }
 
 /// The answer to one PUBLISH, in order.
@@ -669,11 +593,5 @@ where
             }
         }
         progress
-    }
-}
-
-impl<S> std::fmt::Debug for Connection<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("id", &self.id).field("peer", &self.peer).finish_non_exhaustive()
     }
 }

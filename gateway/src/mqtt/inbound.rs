@@ -1,7 +1,8 @@
 //! What each packet of a client does to its connection.
 
+use super::closing::Closing;
 use super::codec::{self, Filter, Incoming, Publish, RetainHandling, Version, reason};
-use super::connection::{After, Answer, Closing, Connection};
+use super::connection::{After, Answer, Connection};
 use super::grants::{self, PublishGrant};
 use super::index::Matched;
 use super::session::{Message, Subscription, lock};

@@ -20,6 +20,7 @@
 //! | `codec` | packets, the only user of rumqttc |
 //! | `accept` | listener, CONNECT, admission |
 //! | `connection` | one connection's task: read, append, answer, deliver |
+//! | `closing` | why a connection ends |
 //! | `inbound` | what each packet of a client does |
 //! | `grants` | who may publish and subscribe to what |
 //! | `hub` | sessions, index, retained, delivery |
@@ -28,6 +29,7 @@
 //! | `fanout` | the Router, the only user of rumqttd |
 
 mod accept;
+mod closing;
 mod codec;
 mod connection;
 mod fanout;
