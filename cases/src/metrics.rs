@@ -22,5 +22,3 @@ pub const CASES: &str = "cases_cases_registered_total";
 pub const CASES_CAPPED: &str = "cases_cases_capped_total";
 /// Raw frames that could not be pinned.
 pub const EVIDENCE_MISSING: &str = "cases_evidence_missing_total";
-/// Changes replayed after a restart that differ in number from those committed.
-pub const REPLAY_MISMATCH: &str = "cases_judge_replay_mismatch_total";

@@ -100,10 +100,13 @@ pub(crate) fn facts(count: i64, per_day_max: u32) -> Facts {
     facts
 }
 
+/// (device, event time, value)
+type Reading = (i64, i64, f64);
+
 /// Half an hour of readings every 10 s: bad from minute 5 to 10 and from 15 to 18, silent from 22 to 25. Every seventh is 90 s
 /// late. `faults`: seconds by which loggers differ.
 pub(crate) fn journal(count: i64) -> Vec<Item> {
-    let mut arrivals: Vec<(i64, Option<(i64, i64, f64)>)> = (0..=180).map(|step| (step * 10_000, None)).collect();
+    let mut arrivals: Vec<(i64, Option<Reading>)> = (0..=180).map(|step| (step * 10_000, None)).collect();
     for device in 1..=count {
         for step in 0..180i64 {
             let at = step * 10_000 + device * 7;

@@ -71,7 +71,7 @@ pub enum EpisodeChange {
     Raised { episode: Episode },
     /// Start, end, extreme or evidence moved.
     Changed { episode: Episode },
-    /// It ended and its rule's settle time has passed: what stands is final within the horizon, a case may be opened.
+    /// Its rule's settle time has passed since it was raised and it has lasted long enough (ended or not): a case may be opened. Once an episode.
     Settled { episode: Episode },
     /// It no longer stands; `episode.standing` says why.
     Fell { episode: Episode },

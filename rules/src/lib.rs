@@ -6,6 +6,7 @@
 //! | [`Engine::new`] | an engine with the rules of `facts.rules` and no history |
 //! | [`Engine::on_item`] | one item in journal order; appends what changed. `facts` already holds the item's revision |
 //! | [`Engine::save`] / [`Engine::restore`] | state as rows of bytes, dirty ones only; restored byte-exactly |
+//! | [`Engine::rules`], [`Engine::rule`] | the newest versions as compiled; a version judges event times from its activation on |
 //! | [`Engine::explain`] | whether a subject is judged now, and if not, why |
 //! | [`Engine::standing`] | the episodes that stand and may still change |
 //! | [`Engine::counters`] | what was counted and not judged |

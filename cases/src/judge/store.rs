@@ -270,14 +270,14 @@ async fn register(
             touch_case(tx, CaseId(id), at).await?;
             (id, "episode_joined")
         }
-        None => match open_case(tx, order).await? {
-            Some(id) => (id, "registered"),
-            None => {
+        None => {
+            let Some(id) = open_case(tx, order).await? else {
                 metrics::counter!(names::CASES_CAPPED).increment(1);
                 tell_alert(tx, AlertId(episode.id.0), at, None, ("case_capped", "")).await?;
                 return Ok(());
-            }
-        },
+            };
+            (id, "registered")
+        }
     };
     let mut line = machine_line(at, what, episode.id);
     if what == "registered" {
@@ -362,9 +362,7 @@ async fn pin(
     frame: Option<&RawFrame>,
 ) -> Result<(), JudgeError> {
     let raw: &[u8] = frame.map_or(&[], |frame| &frame.raw);
-    let hash = frame.map_or_else(String::new, |frame| {
-        Sha256::digest(&frame.raw).iter().map(|byte| format!("{byte:02x}")).collect()
-    });
+    let hash = frame.map_or_else(String::new, |frame| hex(&Sha256::digest(&frame.raw)));
     sqlx::query(
         "INSERT INTO evidence(case_id, partition_number, seq, episode, sha256, bytes, received, channel, pinned, raw) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT(case_id, partition_number, seq) DO NOTHING",
@@ -382,6 +380,15 @@ async fn pin(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }
 
 /// The machine's changes leave the version alone, so that they make no person's move stale.

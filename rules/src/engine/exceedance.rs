@@ -32,6 +32,7 @@ pub(super) struct Sample {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "`record_slot` is the record key's word")]
 struct Slot {
     index: i64,
     at: i64,
@@ -198,7 +199,7 @@ impl State {
             }
         }
         self.cut = cut;
-        while self.slots.front().is_some_and(|slot| slot.index <= cut - lookback - 1) {
+        while self.slots.front().is_some_and(|slot| slot.index < cut - lookback) {
             self.slots.pop_front();
         }
         bounded

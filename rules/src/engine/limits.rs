@@ -51,7 +51,7 @@ pub(super) fn rows(facts: &Facts, rule: &Exceedance, subject: SubjectId) -> Vec<
     let rank = |limit: &Limit| {
         (limit.region.len(), !limit.class.is_empty(), !limit.subject_kind.is_empty(), limit.valid_from, limit.id)
     };
-    fitting.sort_by(|(a, _), (b, _)| rank(b).cmp(&rank(a)));
+    fitting.sort_by_key(|(limit, _)| std::cmp::Reverse(rank(limit)));
     fitting.into_iter().map(|(_, row)| row).collect()
 }
 

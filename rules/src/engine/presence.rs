@@ -106,9 +106,12 @@ impl State {
     pub(super) fn tick(&mut self, now: i64, installed_until: Option<i64>, around: &Around<'_>) -> bool {
         let Some(last) = self.runs.back().map(|run| run.to) else { return false };
         if let Some(until) = installed_until {
-            let was_open = std::mem::take(&mut self.open);
             // The pause ends where the installation does.
-            return was_open && self.insert(until.max(last).min(now), 0, around.timeline) != Where::Nothing || was_open;
+            let was_open = std::mem::take(&mut self.open);
+            if was_open {
+                self.insert(until.max(last).min(now), 0, around.timeline);
+            }
+            return was_open;
         }
         let Some(rule) = offline(around.timeline, last) else { return false };
         let silent = now - self.contact - around.outages.within(around.protocol, self.contact, now);

@@ -285,11 +285,16 @@ impl Walker {
         self.machine.write(w);
         w.flag(self.good.is_some());
         if let Some((at, lon, lat)) = self.good {
-            [at, lon.into(), lat.into()].into_iter().for_each(|number| w.signed(number));
+            w.signed(at);
+            w.signed(lon.into());
+            w.signed(lat.into());
         }
         w.flag(self.jump.is_some());
         if let Some((at, lon, lat, count)) = self.jump {
-            [at, lon.into(), lat.into(), count.into()].into_iter().for_each(|number| w.signed(number));
+            w.signed(at);
+            w.signed(lon.into());
+            w.signed(lat.into());
+            w.signed(count.into());
         }
     }
 

@@ -100,21 +100,18 @@ fn judge(world: &World, stream: &[Said], delays: &[i64], restarts: &[usize], dup
     let (mut now, mut entry) = (0, 0);
     let end = 150 * MINUTE;
     while now < end {
-        let item = match arrivals.next_if(|(at, _)| *at < now + 30_000) {
-            Some((at, said)) => {
-                let seq = run.next_seq();
-                if duplicates && entry % 5 == 0 {
-                    run.item(&said.record(at, seq, Verdict::Stored));
-                    entry += 1;
-                    continue_duplicate(&mut run, said, at);
-                    continue;
-                }
-                said.record(at, seq, Verdict::Stored)
+        let item = if let Some((at, said)) = arrivals.next_if(|(at, _)| *at < now + 30_000) {
+            let record = said.record(at, run.next_seq(), Verdict::Stored);
+            if duplicates && entry % 5 == 0 {
+                run.item(&record);
+                entry += 1;
+                continue_duplicate(&mut run, said, at);
+                continue;
             }
-            None => {
-                now += 30_000;
-                tick(now, run.next_seq())
-            }
+            record
+        } else {
+            now += 30_000;
+            tick(now, run.next_seq())
         };
         if restarts.contains(&entry) {
             run.restart();
