@@ -32,7 +32,6 @@ impl Effect {
     pub(super) fn new(
         change: EpisodeChange,
         at: IngestTime,
-        _position: Position,
         engine: &Engine,
         facts: &Facts,
         deadline: &Deadline,

@@ -222,9 +222,7 @@ impl Judge {
                 continue;
             }
             let at = journal_time(item);
-            effects.extend(
-                changes.drain(..).map(|change| Effect::new(change, at, position, engine, facts, &self.deadline)),
-            );
+            effects.extend(changes.drain(..).map(|change| Effect::new(change, at, engine, facts, &self.deadline)));
         }
         effects
     }

@@ -261,23 +261,17 @@ async fn register(
     .bind(episode.rule.as_str())
     .fetch_optional(&mut *tx)
     .await?;
-    let (id, what) = match open {
-        Some(id) => {
-            sqlx::query("UPDATE case_file SET episodes = episodes + 1 WHERE id = $1")
-                .bind(id)
-                .execute(&mut *tx)
-                .await?;
-            touch_case(tx, CaseId(id), at).await?;
-            (id, "episode_joined")
-        }
-        None => {
-            let Some(id) = open_case(tx, order).await? else {
-                metrics::counter!(names::CASES_CAPPED).increment(1);
-                tell_alert(tx, AlertId(episode.id.0), at, None, ("case_capped", "")).await?;
-                return Ok(());
-            };
-            (id, "registered")
-        }
+    let (id, what) = if let Some(id) = open {
+        sqlx::query("UPDATE case_file SET episodes = episodes + 1 WHERE id = $1").bind(id).execute(&mut *tx).await?;
+        touch_case(tx, CaseId(id), at).await?;
+        (id, "episode_joined")
+    } else {
+        let Some(id) = open_case(tx, order).await? else {
+            metrics::counter!(names::CASES_CAPPED).increment(1);
+            tell_alert(tx, AlertId(episode.id.0), at, None, ("case_capped", "")).await?;
+            return Ok(());
+        };
+        (id, "registered")
     };
     let mut line = machine_line(at, what, episode.id);
     if what == "registered" {
