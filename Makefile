@@ -3,7 +3,8 @@
 
 SHELL := /bin/bash
 WEB := dashboards/web
-export CARGO_TERM_COLOR ?= never
+# One build folder for all, so that binaries are found where they are made.
+export CARGO_TARGET_DIR := $(CURDIR)/target
 
 .PHONY: help demo test bench screenshots web build browser-test fuzz clean-demo
 
@@ -12,7 +13,7 @@ help:
 	@echo 'make test         every check that CI runs'
 	@echo 'make bench        measurements, side by side with a peer where there is one'
 	@echo 'make screenshots  draw docs/images anew from a running demonstration'
-	@echo 'make fuzz         each parser for SECONDS (default 30)'
+	@echo 'make fuzz         each parser for FUZZ_SECONDS (default 30)'
 
 need-rust:
 	@command -v cargo >/dev/null || { echo 'missing: Rust (cargo). Install the toolchain named in rust-toolchain.toml.'; exit 1; }
@@ -34,23 +35,29 @@ build: need-rust web
 
 demo: need-rust need-node
 	@$(MAKE) -s build
-	@exec target/release/lantian demo
+	@exec target/release/stage demo
 
 test: need-rust need-node
 	@cargo xtask ci
 
 browser-test: need-node web
 	@cargo build -q --locked --bins
-	@cargo xtask browser
+	@target/debug/stage browser
 
 screenshots: need-node build
-	@cargo xtask tools && cargo xtask screenshots
-
-bench: need-rust
 	@cargo xtask tools
-	@cargo build --release --locked --bins
-	@cargo xtask bench
+	@target/release/stage screenshots
 
-SECONDS ?= 30
+bench: need-rust need-node
+	@cargo xtask tools
+	@$(MAKE) -s build
+	@target/release/stage bench
+	@cargo bench -q --locked -p lantian-ingest -p lantian-rules
+
+# Each fuzz target from its corpus. cargo-fuzz runs on the pinned toolchain without a sanitizer.
+FUZZ_SECONDS ?= 30
 fuzz: need-rust
-	@cargo xtask fuzz $(SECONDS)
+	@command -v cargo-fuzz >/dev/null || cargo install -q --locked cargo-fuzz
+	@cd fuzz && for target in $$(cargo fuzz list); do \
+	  echo "fuzz: $$target for $(FUZZ_SECONDS) s"; \
+	  cargo fuzz run --sanitizer=none $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 || exit 1; done

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Buf, BufMut, BytesMut};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub struct Load {
 }
 
 /// What came of it. Latencies are in milliseconds from the intended send time to the PUBACK.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     pub connections: usize,
     pub sent: u64,

@@ -48,6 +48,12 @@ pub(crate) enum Command {
     },
     /// Bring a backup back into the configured, empty data folder.
     Restore { from: PathBuf },
+    /// Print what was decided (episodes, alerts, cases) as lines of JSON.
+    Dump,
+    /// Decide everything anew from the journal alone and print it like `dump`; changes nothing. The server must not run.
+    #[command(after_help = "Example:
+  diff <(lantian dump) <(lantian replay) && echo 'the same'")]
+    Replay,
     /// Version, formats on disk.
     Version,
 }

@@ -8,7 +8,7 @@ use device_sim::district::Size;
 use e2e::district::{Staged, stage};
 use e2e::{Server, Setup};
 use ingest::chunks::{ChunkConfig, ChunkStore, RecordQuery};
-use ingest::journal as _;
+use ingest::loss::LossLedger;
 use model::id::DeviceId;
 use model::time::{EventTime, LocalStamp};
 use protocol::jt808::{
@@ -232,8 +232,8 @@ pub(crate) async fn everything_is_there(server: &Server, acknowledged: &BTreeMap
         ensure!(missing.is_empty(), "{code}: acknowledged and not stored: {missing:?} … of {}", times.len());
         found += times.len();
     }
-    let loss = store.loss_ledger();
-    loss.balance().await.context("the loss ledger does not balance")?;
+    let imbalances = LossLedger::new(store).balance().await?;
+    ensure!(imbalances.is_empty(), "the loss ledger does not balance: {imbalances:?}");
     database.close().await;
     Ok(found)
 }

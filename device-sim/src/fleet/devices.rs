@@ -86,7 +86,14 @@ impl Member {
             Kind::Fume(i) => {
                 let Some(reading) = signal::fume(&self.plan, i, at_ms) else { return Vec::new() };
                 let mqtt = self.district.restaurants.get(i).is_some_and(|r| r.wire == Wire::Mqtt);
-                vec![if mqtt { self.json(at_ms, &reading) } else { hj212(at_ms, &reading, fume_factor) }]
+                if mqtt {
+                    return vec![self.json(at_ms, &reading)];
+                }
+                let mut all = vec![hj212(at_ms, &reading, fume_factor)];
+                if self.plan.judging.reading_interval_s == 60 {
+                    all.push(hj212_minute(at_ms, &reading));
+                }
+                all
             }
             Kind::Dust(i) => vec![hj212(at_ms, &signal::dust(&self.district, i, at_ms), dust_factor)],
             Kind::Washer(_) => vec![Payload::Polled { at_ms }],
@@ -151,6 +158,15 @@ fn hj212(at_ms: i64, reading: &Reading, factor: fn(&str) -> Option<(&'static str
         write!(items, "{}{name}-Rtd={shown},{name}-Flag={flag}", if items.is_empty() { "" } else { ";" }).ok(); // a String
     }
     Payload::Hj212 { cn: 2011, at_ms, items }
+}
+
+/// Minute statistics (CN 2051) of the minute that begins at `at_ms`: the fume alone, the reading as its mean.
+fn hj212_minute(at_ms: i64, reading: &Reading) -> Payload {
+    let mean = reading.values.first().map_or(0.0, |(_, value)| *value);
+    let flag = reading.flag.unwrap_or('N');
+    let (low, high) = ((mean * 970.0).round() / 1000.0, (mean * 1030.0).round() / 1000.0);
+    let items = format!("a34041-Min={low},a34041-Avg={mean},a34041-Max={high},a34041-Flag={flag}");
+    Payload::Hj212 { cn: 2051, at_ms, items }
 }
 
 /// Factor codes of fume monitors as seen in the field, and the factor from the canonical unit to the wire's.

@@ -5,10 +5,12 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`influx`] | `InfluxDB`'s v2 and 1.x write APIs, and what speaks them (VictoriaMetrics) |
+//! | [`store`] | the chunk store as their source |
 //! | [`cursor`] | how far a projection has come, in a small file |
 
 pub mod cursor;
 pub mod influx;
+pub mod store;
 
 use model::envelope::Position;
 use model::id::{DeviceId, SubjectId};

@@ -25,6 +25,9 @@ pub(crate) struct Config {
     pub(crate) stop_deadline: Duration,
     /// The district's administrative region, which limit rows are matched with.
     pub(crate) region: String,
+    /// Name shown on the page.
+    pub(crate) district: String,
+    /// Code of the calendar that deadlines run on; the first one when there is none of that code.
     pub(crate) calendar: String,
 }
 
@@ -96,6 +99,10 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
         let dir = s.path("dir", "data");
         (dir, s.secret("database_url", "database_url_file", environment))
     });
+    let (region, district, calendar) = root.section("district", |s| {
+        let mut text = |key, default: &str| s.text(key).unwrap_or_else(|| default.to_owned());
+        (text("region", ""), text("name", ""), text("calendar", "default"))
+    });
     Config {
         data_dir,
         database_url,
@@ -120,8 +127,9 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             json: s.one_of("format", "text", &["text", "json"]) == "json",
         }),
         stop_deadline: root.section("stop", |s| Duration::from_secs(s.number("deadline_s", 20, 1..=600))),
-        region: root.section("district", |s| s.text("region").unwrap_or_default()),
-        calendar: "default".into(),
+        region,
+        district,
+        calendar,
     }
 }
 

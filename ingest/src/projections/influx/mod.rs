@@ -98,7 +98,7 @@ pub struct InfluxStatus {
     pub state: InfluxState,
     /// Everything up to here was answered.
     pub cursor: Position,
-    /// Journal entries between the cursor and settle.
+    /// Journal entries between the cursor and settle, when the batch under way was read.
     pub lag_entries: u64,
     pub written: u64,
     pub rejected: u64,
@@ -186,10 +186,12 @@ impl InfluxProjection {
         let mut cursor = this.load_cursor().await;
         this.status.send_modify(|status| status.cursor = cursor);
         loop {
-            this.show_lag(cursor);
+            let end = this.source.end().max(cursor);
             let records = this.scan(cursor).await;
+            // Entries without records (ticks) are no lag.
+            this.show_lag(if records.is_empty() { 0 } else { end.seq.saturating_sub(cursor.seq) });
             let Some(last) = records.last().map(|record| record.position) else {
-                this.source.changed(cursor).await;
+                this.source.changed(end).await;
                 tokio::time::sleep(this.config.linger).await;
                 continue;
             };
@@ -341,8 +343,7 @@ impl InfluxProjection {
         list.push_back(point);
     }
 
-    fn show_lag(&self, cursor: Position) {
-        let lag = self.source.end().seq.saturating_sub(cursor.seq);
+    fn show_lag(&self, lag: u64) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!(INFLUX_LAG_ENTRIES).set(lag as f64);
         self.status.send_if_modified(|status| std::mem::replace(&mut status.lag_entries, lag) != lag);

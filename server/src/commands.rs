@@ -1,0 +1,226 @@
+//! The subcommands other than `serve`. Each opens what it needs, does one thing, says what it did.
+
+use crate::args::{Admin, Apply, Command, ConfigCommand, Device, DeviceAdd};
+use crate::compose::{self, Stores};
+use crate::config::{Config, Environment, Problem};
+use crate::telemetry;
+use anyhow::{Context, Result, bail};
+use ledger::{Author, Issued, NewPerson, Role};
+use model::id::{DeviceId, InstallationId, SubjectId};
+use model::register::{Installation, ModbusPoll, Object};
+use model::time::EventTime;
+use std::path::Path;
+
+mod backup;
+mod credentials;
+mod replay;
+
+pub(crate) use backup::lock;
+
+/// Format of the data folder as a whole; its stores carry versions of their own.
+const DATA_FORMAT: &str = "1";
+/// Lines of a plan that are printed for each kind of change.
+const LINES_MAX: usize = 40;
+
+/// Reads and validates the configuration, or its defaults.
+///
+/// # Errors
+/// Every problem with its key.
+pub(crate) fn read_config(path: Option<&Path>) -> Result<Config, Vec<Problem>> {
+    let text = match path {
+        None => String::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| vec![Problem { key: path.display().to_string(), message: format!("cannot be read: {error}") }])?,
+    };
+    Config::parse(&text, &Environment(Box::new(|name| std::env::var(name).ok())))
+}
+
+/// Refuses a data folder that a newer program wrote; notes the format in a new one.
+pub(crate) fn check_format(data_dir: &Path) -> Result<()> {
+    let file = data_dir.join("format");
+    match std::fs::read_to_string(&file) {
+        Ok(found) if found.trim() == DATA_FORMAT => Ok(()),
+        Ok(found) => bail!("use {}: it has format {}, this program knows {DATA_FORMAT}", data_dir.display(), found.trim()),
+        Err(_) => std::fs::write(&file, DATA_FORMAT).with_context(|| format!("write {}", file.display())),
+    }
+}
+
+/// A backup is a data folder of a format that this program knows.
+fn check_backup(dir: &Path) -> Result<()> {
+    let found = std::fs::read_to_string(dir.join("format")).with_context(|| format!("read {}: is it a backup?", dir.display()))?;
+    if found.trim() != DATA_FORMAT {
+        bail!("use {}: it has format {}, this program knows {DATA_FORMAT}", dir.display(), found.trim());
+    }
+    Ok(())
+}
+
+pub(crate) fn run(command: Command, config: Config) -> Result<()> {
+    match command {
+        Command::Version => {
+            println!("lantian {}\ndata format {DATA_FORMAT}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Check) => {
+            println!("the configuration is right");
+            Ok(())
+        }
+        Command::Backup { to } => backup::backup(&config, &to),
+        Command::Restore { from } => backup::restore(&config, &from),
+        Command::Serve => {
+            telemetry::start_log(&config.log)?;
+            runtime()?.block_on(compose::serve(config))
+        }
+        Command::Replay => runtime()?.block_on(replay::replay(&config)),
+        other => runtime()?.block_on(with_registers(other, &config)),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")
+}
+
+fn author() -> Author {
+    Author::new(std::env::var("USER").unwrap_or_else(|_| "console".into()), "command line")
+}
+
+async fn with_registers(command: Command, config: &Config) -> Result<()> {
+    let stores = compose::open_stores(config).await?;
+    let done = match command {
+        Command::Admin(Admin::Create { name }) => create_administrator(&stores, name).await,
+        Command::Device(Device::Add(device)) => add_device(&stores, device).await,
+        Command::Device(Device::Rotate { code }) => rotate(&stores, &code).await,
+        Command::Apply(apply) => apply_dir(&stores, &apply).await,
+        Command::Export { dir } => {
+            let files = stores.ledger.export_dir(&dir).await.context("export the registers")?;
+            println!("{} files in {}", files.len(), dir.display());
+            Ok(())
+        }
+        Command::Dump => replay::dump(&stores).await,
+        Command::Serve | Command::Replay | Command::Version | Command::Config(_) | Command::Backup { .. } | Command::Restore { .. } => Ok(()),
+    };
+    stores.main.close().await;
+    stores.chunks.close().await;
+    done
+}
+
+async fn create_administrator(stores: &Stores, name: String) -> Result<()> {
+    let new = NewPerson { login: name.clone(), name: name.clone(), role: Role::Administrator, office: None, vendor: String::new() };
+    let (_, password) = stores.ledger.people().create(&author(), new).await.context("create the account")?;
+    println!("account: {name}\none-time password: {password}");
+    Ok(())
+}
+
+fn print_issued(issued: &Issued) {
+    println!("Set this on the device; the secret is not shown again:");
+    for setting in &issued.settings {
+        println!("  {:<10} {}", setting.name, setting.value);
+    }
+}
+
+async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
+    let facts = stores.ledger.facts_now();
+    let Some(profile) = facts.profiles.get(&wanted.profile) else {
+        let known: Vec<&str> = facts.profiles.keys().map(String::as_str).collect();
+        bail!("add the device: no profile {:?}; known: {}", wanted.profile, known.join(", "));
+    };
+    let subject = match &wanted.subject {
+        None => None,
+        Some(code) => Some(
+            facts.subjects.values().find(|s| s.code == *code).with_context(|| format!("find the subject {code:?}"))?.id,
+        ),
+    };
+    let poll = wanted.modbus.map(|address| ModbusPoll {
+        address,
+        unit: wanted.modbus_unit,
+        interval_ms: 10_000,
+        timeout_ms: 1_000,
+        pause_ms: 0,
+        max_gap: 8,
+        registers: Vec::new(),
+    });
+    let device = model::register::Device {
+        id: DeviceId(-1),
+        identity: wanted.identity.unwrap_or_else(|| wanted.code.clone()),
+        code: wanted.code.clone(),
+        name: wanted.name,
+        protocol: profile.protocol,
+        profile: wanted.profile,
+        vendor: wanted.vendor,
+        enabled: true,
+        poll,
+    };
+    let mut objects = vec![Object::Device(device)];
+    objects.extend(subject.map(|subject: SubjectId| {
+        Object::Installation(Installation {
+            id: InstallationId(0),
+            device: DeviceId(-1),
+            subject,
+            point: String::new(),
+            valid_from: EventTime(0),
+            valid_to: None,
+        })
+    }));
+    stores.ledger.edit(&author(), objects).await.context("add the device")?;
+    let id = find_device(stores, &wanted.code)?;
+    print_issued(&stores.ledger.credentials().issue(&author(), id).await.context("hand out the credential")?);
+    Ok(())
+}
+
+fn find_device(stores: &Stores, code: &str) -> Result<DeviceId> {
+    let facts = stores.ledger.facts_now();
+    let device = facts.devices.values().find(|device| device.code == code);
+    Ok(device.with_context(|| format!("find the device {code:?}"))?.id)
+}
+
+async fn rotate(stores: &Stores, code: &str) -> Result<()> {
+    let id = find_device(stores, code)?;
+    print_issued(&stores.ledger.credentials().rotate(&author(), id).await.context("rotate the credential")?);
+    Ok(())
+}
+
+/// The check of a rule's text that the registers use.
+pub(crate) fn check_rule(text: &str) -> Vec<ledger::Problem> {
+    match rules::check(text) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.into_iter().map(|p| ledger::Problem::new(p.place.clone(), p.to_string())).collect(),
+    }
+}
+
+fn print_plan(plan: &ledger::Plan) {
+    for (word, changes) in [("new", &plan.new), ("changed", &plan.changed)] {
+        for change in changes.iter().take(LINES_MAX) {
+            println!("{word:<8} {} {}", change.kind, change.name);
+        }
+        if changes.len() > LINES_MAX {
+            println!("{word:<8} … and {} more", changes.len() - LINES_MAX);
+        }
+    }
+    println!("{} new, {} changed, {} unchanged", plan.new.len(), plan.changed.len(), plan.unchanged);
+}
+
+async fn apply_dir(stores: &Stores, apply: &Apply) -> Result<()> {
+    let plan = if apply.dry_run {
+        stores.ledger.plan_dir(&apply.dir, &check_rule).await
+    } else {
+        stores.ledger.apply_dir(&author(), &apply.dir, &check_rule).await
+    };
+    match plan {
+        Ok(plan) => {
+            print_plan(&plan);
+            if apply.dry_run {
+                println!("nothing was changed (--dry-run)");
+            }
+        }
+        Err(ledger::LedgerError::Invalid(problems)) => {
+            for problem in &problems {
+                println!("{problem}");
+            }
+            bail!("apply {}: {} problems; nothing was changed", apply.dir.display(), problems.len());
+        }
+        Err(error) => return Err(error).with_context(|| format!("apply {}", apply.dir.display())),
+    }
+    match &apply.credentials {
+        Some(file) if !apply.dry_run => credentials::hand_out(stores, &author(), file).await,
+        _ => Ok(()),
+    }
+}

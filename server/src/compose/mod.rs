@@ -1,0 +1,329 @@
+//! The only wiring: opens the stores, joins the parts, opens the ports, and takes everything down again in order.
+//!
+//! ```text
+//! start  stores → journal (and our own outage) → outbox → judge → settle → projections → gateway → page
+//! stop   gateway → ticks and outbox → page → settle → judge → projections → journal
+//! ```
+
+mod judge;
+mod machine;
+mod outbox;
+mod projection;
+pub(crate) mod replay;
+mod ticks;
+
+use crate::config::Config;
+use crate::shutdown::{self, Tasks};
+use crate::telemetry;
+use anyhow::{Context, Result, anyhow};
+use cases::{Cases, Judge, JudgeConfig};
+use dashboards::{AppState, Parts, Pulse, WebConfig};
+use database::{Database, Options};
+use gateway::budget::Budget;
+use gateway::edge::Edge;
+use ingest::chunks::{ChunkConfig, ChunkStore};
+use ingest::journal::layer::Disk;
+use ingest::journal::{Journal, JournalConfig};
+use ingest::live::{FanOutFeed, LiveConfig, LiveHub};
+use ingest::quarantine::{Porch, PorchConfig, WireTrace, WireTraceConfig};
+use ingest::worker::{Worker, WorkerConfig, WorkerParts};
+use ledger::{Keys, Ledger};
+use model::time::{Clock, SystemClock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// Batches that may wait for the judge; then settle waits.
+const JUDGE_QUEUE: usize = 64;
+
+/// The databases of a configuration.
+pub(crate) struct Stores {
+    pub(crate) main: Database,
+    pub(crate) chunks: Database,
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Opens the databases and the registers.
+pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
+    std::fs::create_dir_all(&config.data_dir).with_context(|| format!("create {}", config.data_dir.display()))?;
+    crate::commands::check_format(&config.data_dir)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (main, chunks) = match &config.database_url {
+        None => (Options::sqlite(config.data_dir.join("lantian.db")), Options::sqlite(config.data_dir.join("chunks.db"))),
+        Some(url) => (Options::url(url)?, Options::url(url)?.schema("chunks")),
+    };
+    let main = Database::open(main).await.context("open the database")?;
+    let chunks = Database::open(chunks).await.context("open the chunk store's database")?;
+    let keys = Keys::open(&config.data_dir).context("open the key file")?;
+    let ledger = Ledger::open(main.clone(), keys, Arc::clone(&clock)).await.context("open the registers")?;
+    Ok(Stores { main, chunks, ledger, clock })
+}
+
+/// Runs until a signal or a failed task, then stops in order. `Err` before everything is up, or when a task failed.
+pub(crate) async fn serve(config: Config) -> Result<()> {
+    let metrics = telemetry::start_metrics()?;
+    let failed = CancellationToken::new();
+    let phases = Phases::new(&failed);
+    let _lock = crate::commands::lock(&config.data_dir)?;
+    let listeners = Listeners::bind(&config).await?;
+    let stores = open_stores(&config).await?;
+    let journal = open_journal(&config, &stores.clock)?;
+    outbox::publish(&stores.ledger, &journal).await.context("publish the registers' revisions")?;
+    let system = System::start(&config, stores, journal, &phases).await?;
+    system.open_ports(&config, listeners, &phases)?;
+    if let Some(address) = config.metrics_listen {
+        phases.page.spawn("metrics", telemetry::serve_metrics(address, metrics, phases.page.token()));
+    }
+    info!(version = env!("CARGO_PKG_VERSION"), data = %config.data_dir.display(), "lantian is up");
+    // Both branches are cancel-safe.
+    let why = tokio::select! {
+        why = shutdown::signal() => why,
+        () = failed.cancelled() => "a failed task",
+    };
+    info!(why, "stopping");
+    let clean = system.stop(&config, &phases).await;
+    match (failed.is_cancelled(), clean) {
+        (true, _) => Err(anyhow!("go on: a task failed, see the log")),
+        (false, false) => Err(anyhow!("stop within {} s; see the log for who was pending", config.stop_deadline.as_secs())),
+        (false, true) => Ok(()),
+    }
+}
+
+/// Tasks by the order they are stopped in.
+struct Phases {
+    gateway: Tasks,
+    feeds: Tasks,
+    page: Tasks,
+    judge: Tasks,
+    projections: Tasks,
+}
+
+impl Phases {
+    fn new(failed: &CancellationToken) -> Self {
+        let phase = |name| Tasks::new(name, failed.clone());
+        Self {
+            gateway: phase("gateway"),
+            feeds: phase("feeds"),
+            page: phase("page"),
+            judge: phase("judge"),
+            projections: phase("projections"),
+        }
+    }
+}
+
+/// Ports are bound before anything else, so that a taken one stops the start before a store is touched.
+struct Listeners {
+    mqtt: Option<TcpListener>,
+    hj212: Option<TcpListener>,
+    jt808: Option<TcpListener>,
+    web: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self> {
+        async fn bind(what: &str, address: Option<std::net::SocketAddr>) -> Result<Option<TcpListener>> {
+            let Some(address) = address else { return Ok(None) };
+            let listener = TcpListener::bind(address).await.with_context(|| format!("listen at {address} for {what}"))?;
+            Ok(Some(listener))
+        }
+        Ok(Self {
+            mqtt: bind("MQTT (mqtt.listen)", config.gateway.mqtt).await?,
+            hj212: bind("HJ 212 (hj212.listen)", config.gateway.hj212).await?,
+            jt808: bind("JT/T 808 (jt808.listen)", config.gateway.jt808).await?,
+            web: bind("the page (web.listen)", config.web.listen).await?,
+        })
+    }
+}
+
+/// Without noting anything in it.
+fn open_journal_for_reading(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Journal>> {
+    let mut own = JournalConfig::new(config.data_dir.join("journal"));
+    own.segment_bytes = config.journal.segment_mib << 20;
+    Ok(Journal::open(own, Arc::new(Disk), clock).context("open the journal")?.0)
+}
+
+fn open_journal(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Journal>> {
+    let mut own = JournalConfig::new(config.data_dir.join("journal"));
+    own.segment_bytes = config.journal.segment_mib << 20;
+    own.queue_bytes_max = usize::try_from(config.journal.queue_mib << 20).context("read journal.queue_mib")?;
+    own.archive_retention = Duration::from_secs(config.journal.archive_days * 86_400);
+    let (journal, recovery) = Journal::open(own, Arc::new(Disk), Arc::clone(clock)).context("open the journal")?;
+    info!(last = recovery.last.seq, torn_bytes = recovery.torn_bytes, "journal opened");
+    ticks::note_own_outage(&journal, &recovery, clock.now()).context("note our own outage in the journal")?;
+    Ok(journal)
+}
+
+/// Everything behind the ports.
+struct System {
+    edge: Edge,
+    front: gateway::mqtt::Front,
+    journal: Arc<Journal>,
+    porch: Arc<Porch>,
+    worker: Worker,
+    settle_stop: CancellationToken,
+    app: AppState,
+    chunks_db: Database,
+}
+
+impl System {
+    async fn start(config: &Config, stores: Stores, journal: Arc<Journal>, phases: &Phases) -> Result<Self> {
+        let Stores { main, chunks: chunks_db, ledger, clock } = stores;
+        let chunks = ChunkStore::open(chunks_db.clone(), ChunkConfig::default()).await.context("open the chunk store")?;
+        let porch = Arc::new(Porch::new(PorchConfig::default()));
+        machine::restore_porch(&config.data_dir, &porch);
+        let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
+        let hub = LiveHub::new(LiveConfig::default());
+        let edge = Edge {
+            inlet: Arc::clone(&journal) as Arc<dyn model::seams::Inlet>,
+            directory: ledger.directory(),
+            doorstep: Arc::clone(&porch) as Arc<dyn model::seams::Doorstep>,
+            wire: Arc::clone(&trace) as Arc<dyn model::seams::WireLog>,
+            clock: Arc::clone(&clock),
+            budget: Arc::new(Budget::new(u32::try_from(config.gateway.in_flight_mib << 20).unwrap_or(u32::MAX))),
+            online: Arc::default(),
+        };
+        let front = start_front(config, &edge, phases)?;
+        let listened = Arc::new(AtomicBool::new(false));
+        phases.feeds.spawn("fan-out watch", ticks::watch_fan_out(front.clone(), Arc::clone(&listened), phases.feeds.token()));
+        let (batches, received) = mpsc::channel(JUDGE_QUEUE);
+        let (judged, judged_seen) = watch::channel(model::envelope::Position::default());
+        let judge = open_judge(&main, &ledger, &journal, &config.calendar).await?;
+        judged.send_replace(judge.handle().committed());
+        let handle = judge.handle();
+        let pulse = Pulse::open(main.clone()).await.context("open the outage list")?;
+        let settle_stop = CancellationToken::new();
+        let known: Vec<_> = ledger.facts_now().devices.keys().copied().collect();
+        hub.warm(&chunks, known).await.context("read the latest of each device")?;
+        let facts = ledger.facts_as_of(chunks.cursor()).await.context("fold the registers")?;
+        let worker = Worker::spawn(
+            WorkerParts {
+                journal: Arc::clone(&journal),
+                store: chunks.clone(),
+                facts,
+                hub: hub.clone(),
+                trace: Arc::clone(&trace),
+                fan_out: Some(FanOutFeed::new(front.fan_out(), Arc::clone(&listened))),
+                judge: batches,
+                judged: judged_seen,
+                clock: Arc::clone(&clock),
+                stop: settle_stop.clone(),
+            },
+            WorkerConfig::default(),
+        )
+        .await
+        .context("start settle")?;
+        phases.judge.spawn("judge", judge::run(judge, received, judged, ledger.clone(), pulse.clone()));
+        phases.feeds.spawn("ticks", ticks::run(Arc::clone(&journal), Arc::clone(&clock), config.gateway.clone(), phases.feeds.token()));
+        phases.feeds.spawn("outbox", outbox::run(ledger.clone(), Arc::clone(&journal), main.clone(), phases.feeds.token()));
+        let projection = projection::start(config, &chunks, worker.settled(), &ledger, phases)?;
+        let app = AppState::new(Parts {
+            ledger,
+            cases: Cases::new(main),
+            judge: handle,
+            chunks,
+            hub,
+            trace,
+            porch: Arc::clone(&porch),
+            journal: Arc::clone(&journal),
+            settled: worker.settled(),
+            pulse,
+            machine: Arc::new(machine::ThisMachine::new(config.data_dir.clone(), projection)),
+            clock,
+            config: web_config(config),
+            stop: phases.page.token(),
+        });
+        Ok(Self { edge, front, journal, porch, worker, settle_stop, app, chunks_db })
+    }
+
+    fn open_ports(&self, config: &Config, listeners: Listeners, phases: &Phases) -> Result<()> {
+        let stop = phases.gateway.token();
+        let (edge, gateway) = (self.edge.clone(), &config.gateway);
+        if let Some(listener) = listeners.mqtt {
+            let front = self.front.clone();
+            phases.gateway.spawn("mqtt", async move { front.serve(listener).await; Ok(()) });
+        }
+        if let Some(listener) = listeners.hj212 {
+            let mut own = gateway::hj212::Hj212Config::default();
+            own.tcp.connections_max = count(gateway.hj212_connections_max);
+            let serving = gateway::hj212::serve(listener, edge.clone(), own, stop.clone());
+            phases.gateway.spawn("hj212", async move { serving.await; Ok(()) });
+        }
+        if let Some(listener) = listeners.jt808 {
+            let mut own = gateway::jt808::Jt808Config::default();
+            own.tcp.connections_max = count(gateway.jt808_connections_max);
+            let serving = gateway::jt808::serve(listener, edge.clone(), own, stop.clone());
+            phases.gateway.spawn("jt808", async move { serving.await; Ok(()) });
+        }
+        if gateway.modbus {
+            let polling = gateway::modbus::serve(edge, gateway::modbus::ModbusConfig::default(), stop);
+            phases.gateway.spawn("modbus", async move { polling.await; Ok(()) });
+        }
+        if let Some(listener) = listeners.web {
+            let (app, stop) = (self.app.clone(), phases.page.token());
+            phases.page.spawn("page", async move {
+                let service = dashboards::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+                axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await.context("serve the page")
+            });
+        }
+        let app = self.app.clone();
+        phases.page.spawn("push", async move { dashboards::run(app).await; Ok(()) });
+        Ok(())
+    }
+
+    /// First nobody may bring anything new, then what was brought is worked off, then the stores close.
+    async fn stop(self, config: &Config, phases: &Phases) -> bool {
+        let deadline = tokio::time::Instant::now() + config.stop_deadline;
+        let mut clean = phases.gateway.finish(deadline).await;
+        clean &= tokio::time::timeout_at(deadline, self.front.finish()).await.is_ok();
+        clean &= phases.feeds.finish(deadline).await;
+        clean &= phases.page.finish(deadline).await;
+        self.settle_stop.cancel();
+        match tokio::time::timeout_at(deadline, self.worker.stopped()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "settle ended badly");
+                clean = false;
+            }
+            Err(_) => {
+                tracing::warn!("settle was still working at the deadline; the journal has everything");
+                clean = false;
+            }
+        }
+        clean &= phases.judge.finish(deadline).await;
+        clean &= phases.projections.finish(deadline).await;
+        machine::keep_porch(&config.data_dir, &self.porch);
+        let journal = self.journal;
+        tokio::task::spawn_blocking(move || journal.stop()).await.ok(); // a panic there is logged by its own thread
+        self.chunks_db.close().await;
+        clean
+    }
+}
+
+fn start_front(config: &Config, edge: &Edge, phases: &Phases) -> Result<gateway::mqtt::Front> {
+    let mut own = gateway::mqtt::MqttConfig::new(config.data_dir.join("mqtt"));
+    own.connections_max = count(config.gateway.mqtt_connections_max);
+    own.packet_bytes_max = count(config.gateway.mqtt_packet_kib_max << 10);
+    gateway::mqtt::Front::start(own, edge.clone(), phases.gateway.token()).context("start the MQTT front")
+}
+
+/// Bounds of the configuration are far below what an index can hold.
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+async fn open_judge(main: &Database, ledger: &Ledger, journal: &Arc<Journal>, calendar: &str) -> Result<Judge> {
+    let config = JudgeConfig::default();
+    let cursor = Judge::cursor_of(main, config.partition).await.context("read the judge's cursor")?;
+    let facts = ledger.facts_as_of(cursor).await.context("fold the registers")?;
+    let raw = Arc::new(judge::Frames(Arc::clone(journal)));
+    Judge::open(main.clone(), config, facts, raw, judge::deadline(calendar)).await.context("open the judge")
+}
+
+fn web_config(config: &Config) -> WebConfig {
+    WebConfig { web_dir: config.web.dir.clone(), secure_cookie: config.web.https, district: config.district.clone(), ..WebConfig::default() }
+}
