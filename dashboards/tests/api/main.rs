@@ -1,5 +1,7 @@
 //! The API in process: real ledger, journal, settle, judge and hub behind the router, on temporary SQLite files.
 
+extern crate lantian_dashboards as dashboards;
+
 mod auth;
 mod bench;
 mod cases;
