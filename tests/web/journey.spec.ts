@@ -35,7 +35,7 @@ test('a value published over MQTT becomes an alert and a case that moves', async
   const speak = setInterval(() => void publish(client, code, { fume: level, fan_on: 1 }).catch(() => undefined), 2_000)
   try {
     await page.goto(`/alerts?device=${device.device}&state=open`)
-    const row = page.getByTestId('alerts').locator('tbody tr').filter({ hasText: `走查餐厅 ${name}` }).first()
+    const row = page.getByTestId('alerts').locator('tbody tr').filter({ hasText: `走查餐厅 ${name}` }).filter({ hasText: '油烟浓度超标' }).first()
     await expect(row).toBeVisible({ timeout: 60_000 })
     await expect(row).toContainText('演示参数')
     level = 0.05
@@ -46,6 +46,7 @@ test('a value published over MQTT becomes an alert and a case that moves', async
     // The case opens once the episode has ended and its rule's settle time has passed.
     const toCase = page.getByTestId('to-case')
     await expect(toCase).toBeVisible({ timeout: 180_000 })
+    await expect(page.getByText('违规')).toBeVisible()
     await toCase.click()
     await expect(page.getByTestId('case-state')).toContainText('登记')
     await page.locator('[data-move="verify"]').click()
