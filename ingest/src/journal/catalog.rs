@@ -25,6 +25,9 @@ pub(super) struct Shared {
     pub released: AtomicU64,
     /// The preallocated next segment.
     pub reserve: Mutex<Option<Reserve>>,
+    /// Files made for reserves in this run. Each has a name of its own, so that the keeper never opens one that the writer
+    /// has taken and not yet renamed.
+    pub reserves: AtomicU64,
     /// Block lists of archived segments that were read lately.
     pub blocks: Mutex<BTreeMap<u64, Arc<Vec<Mark>>>>,
     pub _lock: Box<dyn Lock>,
@@ -148,6 +151,4 @@ impl Shared {
 pub(super) const HOT_SUFFIX: &str = ".seg";
 pub(super) const ARCHIVE_SUFFIX: &str = ".zst";
 pub(super) const TEMPORARY_SUFFIX: &str = ".tmp";
-pub(super) const RESERVE_NAME: &str = "reserve.tmp";
-pub(super) const URGENT_NAME: &str = "urgent.tmp";
 pub(super) const ARCHIVE_DIR: &str = "archive";

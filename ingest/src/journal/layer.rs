@@ -22,6 +22,7 @@ pub trait FileLayer: Send + Sync + Debug {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// File names in a folder, in no order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// With all its parents, durably; one that is there is left alone.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Held until dropped; an error when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
@@ -80,7 +81,15 @@ impl FileLayer for Disk {
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(dir)
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.create_dir(parent)?;
+        match std::fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.sync_dir(parent),
+        }
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {

@@ -2,12 +2,12 @@
 //! failed the segment is left for good and the next group goes to a new one: what a failed sync left in the page cache
 //! is never trusted.
 
-use super::catalog::{Place, RESERVE_NAME, Reserve, Segment, Shared, URGENT_NAME};
+use super::catalog::{Place, Reserve, Segment, Shared, TEMPORARY_SUFFIX};
 use super::layer::LayerFile;
 use super::segment::{GROUP_BYTES, Group, HEADER_BYTES, Header, Mark, number_records};
 use crate::metrics::{JOURNAL_ENTRIES_TOTAL, JOURNAL_SEGMENTS_TOTAL, JOURNAL_WRITTEN_BYTES_TOTAL};
 use std::io;
-use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 #[derive(Debug)]
@@ -97,17 +97,15 @@ impl Log {
         let mut reserve = match ready {
             Some(reserve) => reserve,
             // The keeper is behind: one that is only allocated is slower to write, but there at once.
-            None => make_segment(&shared, shared.config.dir.join(URGENT_NAME), |_, _| Ok(()))?,
+            None => make_segment(&shared, |_, _| Ok(()))?,
         };
-        if reserve.allocated < needed {
-            reserve.file.allocate(needed)?;
-            reserve.allocated = needed;
-        }
         let header = Header::new(shared.config.partition, self.next);
-        reserve.file.write_at(0, &header.to_bytes())?;
-        reserve.file.sync_data()?;
-        shared.layer.rename(&reserve.path, &shared.hot_path(self.next))?;
-        shared.layer.sync_dir(&shared.config.dir)?;
+        let named = name_segment(&shared, &mut reserve, header, needed);
+        if named.is_err() {
+            // Where it was renamed already, the next attempt replaces it.
+            shared.layer.remove(&reserve.path).ok();
+        }
+        named?;
         let segment = Segment { place: Place::Hot, end: Some(HEADER_BYTES as u64), marks: Some(Vec::new()) };
         shared.catalog().segments.insert(self.next, segment);
         self.live =
@@ -118,27 +116,36 @@ impl Log {
     }
 }
 
+/// Gives the reserve its header and its name, durably.
+fn name_segment(shared: &Shared, reserve: &mut Reserve, header: Header, needed: u64) -> io::Result<()> {
+    if reserve.allocated < needed {
+        reserve.file.allocate(needed)?;
+        reserve.allocated = needed;
+    }
+    reserve.file.write_at(0, &header.to_bytes())?;
+    reserve.file.sync_data()?;
+    shared.layer.rename(&reserve.path, &shared.hot_path(header.first))?;
+    shared.layer.sync_dir(&shared.config.dir)
+}
+
 /// Makes the next segment's file ahead of need, unless it is there. Only the keeper calls it while the writer runs.
 pub(super) fn prepare_reserve(shared: &Shared) -> io::Result<()> {
     let there = || shared.reserve.lock().unwrap_or_else(PoisonError::into_inner);
     if there().is_some() {
         return Ok(());
     }
-    let path = shared.config.dir.join(RESERVE_NAME);
-    let reserve = make_segment(shared, path, |file, length| fill(file, length))?;
+    let reserve = make_segment(shared, fill)?;
     *there() = Some(reserve);
     Ok(())
 }
 
-fn make_segment(
-    shared: &Shared,
-    path: PathBuf,
-    fill: impl FnOnce(&dyn LayerFile, u64) -> io::Result<()>,
-) -> io::Result<Reserve> {
+fn make_segment(shared: &Shared, fill: impl FnOnce(&dyn LayerFile, u64) -> io::Result<()>) -> io::Result<Reserve> {
+    let number = shared.reserves.fetch_add(1, Ordering::Relaxed) + 1;
+    let path = shared.config.dir.join(format!("reserve-{number}{TEMPORARY_SUFFIX}"));
     let file = shared.layer.create(&path)?;
     let allocated = shared.config.segment_bytes;
     if let Err(error) = file.allocate(allocated).and_then(|()| fill(&*file, allocated)) {
-        // An empty leftover does no harm; the next attempt replaces it.
+        // A leftover that cannot be removed either goes at the next start.
         shared.layer.remove(&path).ok();
         return Err(error);
     }

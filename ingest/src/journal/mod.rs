@@ -11,7 +11,7 @@
 //! # Layout (format version 1, integers little-endian)
 //! ```text
 //! DIR/00000000000000000001.seg       a segment, named by its first entry's number
-//! DIR/reserve.tmp                    the next segment: zeros written and synced, nameless until it is needed
+//! DIR/reserve-1.tmp                  the next segment: zeros written and synced, nameless until it is needed
 //! DIR/archive/00000000000000000001.zst
 //!
 //! segment := header, group*, zeros
@@ -330,6 +330,7 @@ fn open_shared(
         health: Mutex::new(Health::Ok),
         released: AtomicU64::new(0),
         reserve: Mutex::new(None),
+        reserves: AtomicU64::new(0),
         blocks: Mutex::default(),
         _lock: lock,
     });

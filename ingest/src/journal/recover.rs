@@ -31,7 +31,8 @@ pub(super) fn recover(shared: &Shared) -> Result<u64, JournalError> {
     let mut hot = Vec::new();
     for first in numbered(shared, dir, HOT_SUFFIX)? {
         if catalog.segments.contains_key(&first) {
-            // Archived, and the removal did not reach the disk.
+            // Archived, and the removal did not reach the disk. Nor may the archive's own name have, after a kill.
+            shared.layer.sync_dir(&archive).map_err(|source| JournalError::io("sync", &archive, source))?;
             remove(shared, &shared.hot_path(first))?;
         } else {
             hot.push(first);
@@ -121,7 +122,7 @@ impl Tail {
     /// means that the broken one had been acknowledged: that is damage, not a torn tail. Returns the torn bytes.
     fn look_beyond(&self, file: &dyn LayerFile, path: &Path, header: Header, length: u64) -> Result<u64, JournalError> {
         let (mut offset, mut last_used) = (self.end, self.end);
-        let mut window: Vec<u8> = Vec::new();
+        let (zeros, mut window) = (vec![0; CHUNK_BYTES], Vec::<u8>::new());
         while offset < length {
             let mut chunk = vec![0; CHUNK_BYTES.min(usize::try_from(length - offset).unwrap_or(CHUNK_BYTES))];
             let got = file.read_at(offset, &mut chunk).map_err(|source| JournalError::io("read", path, source))?;
@@ -129,12 +130,18 @@ impl Tail {
                 break;
             }
             chunk.truncate(got);
+            // Most of it was never used.
+            if chunk.get(..) == zeros.get(..got) && window.iter().all(|byte| *byte == 0) {
+                offset += got as u64;
+                window.clear();
+                continue;
+            }
             if let Some(used) = chunk.iter().rposition(|byte| *byte != 0) {
                 last_used = offset + used as u64 + 1;
             }
             let start = offset - window.len() as u64;
             window.extend_from_slice(&chunk);
-            for at in memchr_magic(&window) {
+            for at in magic_in(&window) {
                 let later = window.get(at..).and_then(|bytes| Group::parse(bytes, header.salt));
                 if later.is_some_and(|group| group.first > self.next && start + at as u64 > self.end) {
                     return Err(JournalError::corrupt(path, self.end, self.next, "broken record before whole ones"));
@@ -147,7 +154,7 @@ impl Tail {
     }
 }
 
-fn memchr_magic(window: &[u8]) -> impl Iterator<Item = usize> {
+fn magic_in(window: &[u8]) -> impl Iterator<Item = usize> {
     window.windows(GROUP_MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == GROUP_MAGIC).map(|(at, _)| at)
 }
 

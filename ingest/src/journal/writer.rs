@@ -115,9 +115,8 @@ pub(super) fn run(shared: &Arc<Shared>, queue: &Queue, wake_keeper: impl Fn()) {
     let mut log = Log::new(Arc::clone(shared));
     let mut segments = 0;
     while let Some(group) = queue.take(shared.config.group_bytes_max, None) {
-        let failed = commit(shared, &mut log, group).err();
-        if let Some(error) = failed {
-            outlast(shared, &mut log, queue, error);
+        if let Err((group, error)) = commit(shared, &mut log, group) {
+            outlast(shared, &mut log, queue, group, error);
         }
         if log.started() != segments {
             segments = log.started();
@@ -129,7 +128,7 @@ pub(super) fn run(shared: &Arc<Shared>, queue: &Queue, wake_keeper: impl Fn()) {
     shared.end.send_modify(|_| {});
 }
 
-fn commit(shared: &Shared, log: &mut Log, group: Vec<Batch>) -> Result<(), AppendError> {
+fn commit(shared: &Shared, log: &mut Log, group: Vec<Batch>) -> Result<(), (Vec<Batch>, AppendError)> {
     let started = Instant::now();
     let count = group.iter().map(|batch| batch.count).sum();
     match log.commit(group.iter().map(|batch| batch.records.as_slice()), count) {
@@ -143,16 +142,12 @@ fn commit(shared: &Shared, log: &mut Log, group: Vec<Batch>) -> Result<(), Appen
             }
             Ok(())
         }
-        Err(error) => {
-            let error = append_error(&error);
-            refuse(group, &error);
-            Err(error)
-        }
+        Err(error) => Err((group, append_error(&error))),
     }
 }
 
 /// Refuses everything until a new segment could be started.
-fn outlast(shared: &Shared, log: &mut Log, queue: &Queue, mut error: AppendError) {
+fn outlast(shared: &Shared, log: &mut Log, queue: &Queue, mut group: Vec<Batch>, mut error: AppendError) {
     let since = shared.clock.now();
     let mut pause = RETRY_MIN.min(shared.config.retry_max);
     tracing::warn!(%error, "journal stopped taking entries");
@@ -162,6 +157,7 @@ fn outlast(shared: &Shared, log: &mut Log, queue: &Queue, mut error: AppendError
             other => Health::Failing { since, error: other.to_string().into() },
         };
         set_health(shared, health);
+        refuse(std::mem::take(&mut group), &error);
         let until = Instant::now() + pause;
         while Instant::now() < until {
             match queue.take(shared.config.group_bytes_max, Some(until)) {

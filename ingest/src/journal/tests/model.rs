@@ -159,7 +159,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_acknowledged_survives_any_crash(steps in prop::collection::vec(step(), 1..80)) {
