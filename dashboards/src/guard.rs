@@ -96,9 +96,9 @@ fn same_origin(headers: &HeaderMap, also: &[String]) -> bool {
                 || also.iter().any(|one| one == origin)
         }
         (Some(_), None) => false,
-        (None, _) => headers
-            .get("sec-fetch-site")
-            .is_none_or(|site| matches!(site.as_bytes(), b"same-origin" | b"none")),
+        (None, _) => {
+            headers.get("sec-fetch-site").is_none_or(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
+        }
     }
 }
 

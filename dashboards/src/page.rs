@@ -11,12 +11,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-pub(crate) async fn page(
-    State(state): State<AppState>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn page(State(state): State<AppState>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path == "api" || path.starts_with("api/") {
         return ApiError::not_found().into_response();
@@ -58,9 +53,7 @@ async fn find(state: &AppState, name: &str) -> Option<(Cow<'static, [u8]>, Strin
 
 /// The file in the folder; `None` for a name that could lead out of it.
 fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
-    let plain = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0', '%'])
-    };
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0', '%']);
     name.split('/').all(plain).then(|| folder.join(name))
 }
 
@@ -77,8 +70,7 @@ fn tag(hash: &[u8]) -> String {
 fn answer(name: &str, bytes: Cow<'static, [u8]>, tag: &str, headers: &HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
-    let mut response =
-        if same { StatusCode::NOT_MODIFIED.into_response() } else { bytes.into_owned().into_response() };
+    let mut response = if same { StatusCode::NOT_MODIFIED.into_response() } else { bytes.into_owned().into_response() };
     let out = response.headers_mut();
     let kept = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));

@@ -158,9 +158,11 @@ impl From<FlowError> for ApiError {
 impl From<ChunkError> for ApiError {
     fn from(error: ChunkError) -> Self {
         match error {
-            ChunkError::TooMuch(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_much", "the span holds more data than can be read at once")
-            }
+            ChunkError::TooMuch(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "too_much",
+                "the span holds more data than can be read at once",
+            ),
             ChunkError::Stopping => Self::unavailable("stopping"),
             other => Self::internal(&other),
         }

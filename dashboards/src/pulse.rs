@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const TABLES: Component = Component {
     name: "dashboards",
-    migrations: &["CREATE TABLE outage(from_ms {int} NOT NULL, to_ms {int} NOT NULL, what {text} NOT NULL, PRIMARY KEY (from_ms, what)) {strict}"],
+    migrations: &[
+        "CREATE TABLE outage(from_ms {int} NOT NULL, to_ms {int} NOT NULL, what {text} NOT NULL, PRIMARY KEY (from_ms, what)) {strict}",
+    ],
 };
 
 /// Cheap to clone.

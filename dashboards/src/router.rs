@@ -29,9 +29,8 @@ pub fn router(state: AppState) -> Router {
     let mut api = Router::new();
     for table::Route { spec, handler } in routes() {
         let limit = if spec.path == "/imports" { IMPORT_BYTES_MAX } else { state.config.body_bytes_max };
-        let handler = handler
-            .layer(DefaultBodyLimit::max(limit))
-            .layer(from_fn_with_state((state.clone(), spec.access), guard));
+        let handler =
+            handler.layer(DefaultBodyLimit::max(limit)).layer(from_fn_with_state((state.clone(), spec.access), guard));
         api = api.route(spec.path, handler);
     }
     let api = api

@@ -75,9 +75,7 @@ impl Spec {
     pub fn header(mut self, name: &'static str, what: &'static str) -> Self {
         let schema = ObjectBuilder::new().schema_type(Type::String);
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
-        self.parameters.push(
-            parameter.required(Required::False).description(Some(what)).schema(Some(schema)).build(),
-        );
+        self.parameters.push(parameter.required(Required::False).description(Some(what)).schema(Some(schema)).build());
         self
     }
 
@@ -115,9 +113,8 @@ impl Spec {
     pub fn reply_page<T: ToSchema>(mut self) -> Self {
         let items = self.take::<T>();
         let name = format!("{}Page", T::name());
-        let total = ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        let total =
+            ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
         let page = ObjectBuilder::new()
             .property("items", ArrayBuilder::new().items(items))
             .required("items")
@@ -189,9 +186,7 @@ impl Spec {
 fn path_parameter(part: &str) -> Option<Parameter> {
     let name = part.strip_prefix('{')?.strip_suffix('}')?;
     let schema = if name == "id" {
-        ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
     } else {
         ObjectBuilder::new().schema_type(Type::String)
     };

@@ -5,8 +5,8 @@ use crate::dto::alerts::{Acknowledge, AlertDetail, AlertQuery, AlertRow, NewComm
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
 use crate::dto::devices::{
-    CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, FrameRow, InstallationRow, LossDay, LossQuery,
-    NewDevice, NewInstallation, SetEnabled,
+    CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, FrameRow, InstallationRow, LossDay,
+    LossQuery, NewDevice, NewInstallation, SetEnabled,
 };
 use crate::dto::health::{Health, OutageRow};
 use crate::dto::imports::{ImportQuery, ImportReport};
@@ -27,8 +27,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    alerts, auth, cases, credentials, devices, frames, imports, map, overview, quarantine, registers, rules, series, subjects,
-    users,
+    alerts, auth, cases, credentials, devices, frames, imports, map, overview, quarantine, registers, rules, series,
+    subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
@@ -81,73 +81,127 @@ pub fn specs() -> Vec<Spec> {
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        post("/auth/login", Access::Public, "Log in; sets the session cookie").body::<LoginRequest>().reply::<Me>().to(auth::login),
+        post("/auth/login", Access::Public, "Log in; sets the session cookie")
+            .body::<LoginRequest>()
+            .reply::<Me>()
+            .to(auth::login),
         post("/auth/logout", Access::Session, "Log out").to(auth::logout),
         get("/auth/me", Access::Session, "Who am I, what may I do").reply::<Me>().to(auth::who),
-        post("/auth/password", Access::Session, "Change my password").body::<ChangePassword>().reply::<Me>().to(auth::change_password),
-        put("/auth/language", Access::Session, "Choose my language").body::<SetLanguage>().reply::<Me>().to(auth::set_language),
+        post("/auth/password", Access::Session, "Change my password")
+            .body::<ChangePassword>()
+            .reply::<Me>()
+            .to(auth::change_password),
+        put("/auth/language", Access::Session, "Choose my language")
+            .body::<SetLanguage>()
+            .reply::<Me>()
+            .to(auth::set_language),
         get("/overview", VIEW, "What needs me now").reply::<Overview>().to(overview::overview),
         get("/health", OWN, "Disk, clock, lag, projection, banners").reply::<Health>().to(overview::health),
         get("/outages", VIEW, "Our own outages, newest first").reply_list::<OutageRow>().to(overview::outages),
         get("/map", VIEW, "Everything the map draws").reply::<MapData>().to(map::map),
         get("/search", OWN, "Find by plate, shop name, device or case number")
             .query::<SearchQuery>()
-            .reply_list::<SearchHit>().to(subjects::search),
+            .reply_list::<SearchHit>()
+            .to(subjects::search),
         get("/subjects", VIEW, "Subjects").query::<SubjectQuery>().reply_page::<SubjectRow>().to(subjects::list),
         post("/subjects", REGISTERS, "New subject").body::<PutSubject>().reply::<SubjectDetail>().to(subjects::create),
         get("/subjects/{id}", VIEW, "One subject").reply::<SubjectDetail>().to(subjects::one),
-        put("/subjects/{id}", REGISTERS, "Edit a subject").body::<PutSubject>().reply::<SubjectDetail>().to(subjects::edit),
+        put("/subjects/{id}", REGISTERS, "Edit a subject")
+            .body::<PutSubject>()
+            .reply::<SubjectDetail>()
+            .to(subjects::edit),
         get("/devices", OWN, "Devices").query::<DeviceQuery>().reply::<DeviceList>().to(devices::list),
         post("/devices", DEVICES, "New device; its credential is shown this once")
             .body::<NewDevice>()
-            .reply::<CredentialHandout>().to(devices::create),
+            .reply::<CredentialHandout>()
+            .to(devices::create),
         get("/devices/{id}", OWN, "One device").reply::<DeviceDetail>().to(devices::one),
         put("/devices/{id}", DEVICES, "Edit a device").body::<EditDevice>().reply::<DeviceDetail>().to(devices::edit),
         post("/devices/{id}/credential", DEVICES, "New credential; the old one stops at once")
-            .reply::<CredentialHandout>().to(credentials::rotate),
-        post("/devices/{id}/enabled", DEVICES, "Switch on or off").body::<SetEnabled>().reply::<DeviceDetail>().to(devices::set_enabled),
+            .reply::<CredentialHandout>()
+            .to(credentials::rotate),
+        post("/devices/{id}/enabled", DEVICES, "Switch on or off")
+            .body::<SetEnabled>()
+            .reply::<DeviceDetail>()
+            .to(devices::set_enabled),
         post("/devices/{id}/installations", DEVICES, "Install at a subject; ends the installation before it")
             .body::<NewInstallation>()
-            .reply_list::<InstallationRow>().to(devices::install),
-        get("/devices/{id}/frames", OWN, "The last 50 frames, newest first").reply_list::<FrameRow>().to(frames::frames),
-        get("/devices/{id}/loss", OWN, "The loss ledger by day").query::<LossQuery>().reply_list::<LossDay>().to(devices::loss),
+            .reply_list::<InstallationRow>()
+            .to(devices::install),
+        get("/devices/{id}/frames", OWN, "The last 50 frames, newest first")
+            .reply_list::<FrameRow>()
+            .to(frames::frames),
+        get("/devices/{id}/loss", OWN, "The loss ledger by day")
+            .query::<LossQuery>()
+            .reply_list::<LossDay>()
+            .to(devices::loss),
         get("/devices/{id}/series", OWN, "A chart's line").query::<SeriesQuery>().reply::<Series>().to(series::series),
         get("/alerts", OWN, "Alerts, newest first").query::<AlertQuery>().reply_page::<AlertRow>().to(alerts::list),
         get("/alerts/export", OWN, "The same as CSV").query::<AlertQuery>().reply_text("text/csv").to(alerts::export),
         get("/alerts/{id}", OWN, "One alert with evidence and explanation").reply::<AlertDetail>().to(alerts::one),
-        post("/alerts/{id}/acknowledge", ALERTS, "I have seen it").body::<Acknowledge>().reply::<AlertDetail>().to(alerts::acknowledge),
-        post("/alerts/{id}/comments", ALERTS, "Comment").body::<NewComment>().reply::<AlertDetail>().to(alerts::comment),
+        post("/alerts/{id}/acknowledge", ALERTS, "I have seen it")
+            .body::<Acknowledge>()
+            .reply::<AlertDetail>()
+            .to(alerts::acknowledge),
+        post("/alerts/{id}/comments", ALERTS, "Comment")
+            .body::<NewComment>()
+            .reply::<AlertDetail>()
+            .to(alerts::comment),
         get("/cases", VIEW, "Cases").query::<CaseQuery>().reply::<CaseList>().to(cases::list),
         get("/cases/export", VIEW, "The same as CSV").query::<CaseQuery>().reply_text("text/csv").to(cases::export),
         get("/cases/{id}", VIEW, "One case").reply::<CaseDetail>().to(cases::one),
         post("/cases/{id}/moves", Access::MovesCases, "Make a move")
             .header("Idempotency-Key", "Any text of 8 to 64 characters; a repeat with the same key changes nothing.")
             .body::<MoveRequest>()
-            .reply::<CaseDetail>().to(cases::make_move),
-        get("/quarantine/unknown", DEVICES, "Unknown identities with samples").reply_list::<UnknownIdentity>().to(quarantine::unknown),
+            .reply::<CaseDetail>()
+            .to(cases::make_move),
+        get("/quarantine/unknown", DEVICES, "Unknown identities with samples")
+            .reply_list::<UnknownIdentity>()
+            .to(quarantine::unknown),
         post("/quarantine/unknown/accept", DEVICES, "Make a device of it; its credential is shown this once")
             .body::<AcceptUnknown>()
-            .reply::<CredentialHandout>().to(quarantine::accept),
+            .reply::<CredentialHandout>()
+            .to(quarantine::accept),
         post("/quarantine/unknown/reject", DEVICES, "Turn it away").body::<RejectUnknown>().to(quarantine::reject),
-        get("/quarantine/refused", DEVICES, "Frames that were not taken").reply::<RefusedList>().to(quarantine::refused),
+        get("/quarantine/refused", DEVICES, "Frames that were not taken")
+            .reply::<RefusedList>()
+            .to(quarantine::refused),
         get("/quarantine/records", OWN, "Acknowledged but not stored, newest first")
             .query::<QuarantineQuery>()
-            .reply_page::<QuarantinedRecord>().to(quarantine::records),
+            .reply_page::<QuarantinedRecord>()
+            .to(quarantine::records),
         post("/quarantine/rederive", DEVICES, "Settle a device's quarantined frames again")
             .body::<Rederive>()
-            .reply::<RederiveReport>().to(quarantine::rederive),
+            .reply::<RederiveReport>()
+            .to(quarantine::rederive),
         get("/limits", VIEW, "Limit rows").reply_list::<LimitRow>().to(registers::limits),
-        put("/limits", LIMITS, "New limit row, or the next edit of one").body::<PutLimit>().reply::<LimitRow>().to(registers::put_limit),
-        get("/limits/{id}/history", VIEW, "All edits of a limit row, newest first").reply_list::<LimitRevision>().to(registers::limit_history),
+        put("/limits", LIMITS, "New limit row, or the next edit of one")
+            .body::<PutLimit>()
+            .reply::<LimitRow>()
+            .to(registers::put_limit),
+        get("/limits/{id}/history", VIEW, "All edits of a limit row, newest first")
+            .reply_list::<LimitRevision>()
+            .to(registers::limit_history),
         get("/permits", VIEW, "Permits").query::<PermitQuery>().reply_page::<PermitRow>().to(registers::permits),
-        put("/permits", REGISTERS, "New permit, or the next edit of one").body::<PutPermit>().reply::<PermitRow>().to(registers::put_permit),
+        put("/permits", REGISTERS, "New permit, or the next edit of one")
+            .body::<PutPermit>()
+            .reply::<PermitRow>()
+            .to(registers::put_permit),
         get("/permits/{id}", VIEW, "One permit").reply::<PermitRow>().to(registers::permit),
         get("/rules", VIEW, "Rules").reply_list::<RuleRow>().to(rules::list),
-        post("/rules/check", RULES, "Check a rule's text: all problems at once").body::<RuleText>().reply::<RuleCheck>().to(rules::check),
+        post("/rules/check", RULES, "Check a rule's text: all problems at once")
+            .body::<RuleText>()
+            .reply::<RuleCheck>()
+            .to(rules::check),
         get("/rules/{code}", VIEW, "One rule with its text").reply::<RuleDetail>().to(rules::one),
         put("/rules/{code}", RULES, "New version of a rule").body::<PutRule>().reply::<RuleDetail>().to(rules::put),
-        get("/rules/{code}/history", VIEW, "All versions, newest first").reply_list::<RuleRevision>().to(rules::history),
-        post("/rules/{code}/rollback", RULES, "An old text becomes a new version").body::<Rollback>().reply::<RuleDetail>().to(rules::rollback),
+        get("/rules/{code}/history", VIEW, "All versions, newest first")
+            .reply_list::<RuleRevision>()
+            .to(rules::history),
+        post("/rules/{code}/rollback", RULES, "An old text becomes a new version")
+            .body::<Rollback>()
+            .reply::<RuleDetail>()
+            .to(rules::rollback),
         get("/profiles", OWN, "Device profiles").reply_list::<ProfileRow>().to(registers::profiles),
         get("/calendars", VIEW, "Working calendars").reply_list::<CalendarRow>().to(registers::calendars),
         get("/offices", VIEW, "Offices").reply_list::<OfficeRow>().to(registers::offices),
@@ -156,12 +210,24 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/imports", REGISTERS, "Import CSV: dry run or commit")
             .query::<ImportQuery>()
             .text_body("text/csv")
-            .reply::<ImportReport>().to(imports::import),
+            .reply::<ImportReport>()
+            .to(imports::import),
         get("/users", PEOPLE, "People").reply_list::<UserRow>().to(users::list),
-        post("/users", PEOPLE, "New account with a one-time password").body::<NewUser>().reply::<OneTimePassword>().to(users::create),
-        post("/users/{id}/password", PEOPLE, "New one-time password; ends all sessions").reply::<OneTimePassword>().to(users::reset),
-        post("/users/{id}/enabled", PEOPLE, "Switch an account on or off").body::<SetEnabled>().reply::<UserRow>().to(users::set_enabled),
-        get("/audit", PEOPLE, "Who changed what, newest first").query::<AuditQuery>().reply_page::<AuditRow>().to(users::audit),
+        post("/users", PEOPLE, "New account with a one-time password")
+            .body::<NewUser>()
+            .reply::<OneTimePassword>()
+            .to(users::create),
+        post("/users/{id}/password", PEOPLE, "New one-time password; ends all sessions")
+            .reply::<OneTimePassword>()
+            .to(users::reset),
+        post("/users/{id}/enabled", PEOPLE, "Switch an account on or off")
+            .body::<SetEnabled>()
+            .reply::<UserRow>()
+            .to(users::set_enabled),
+        get("/audit", PEOPLE, "Who changed what, newest first")
+            .query::<AuditQuery>()
+            .reply_page::<AuditRow>()
+            .to(users::audit),
         get("/live", OWN, "The live socket").upgrades::<LiveRequest, LiveMessage>().to(crate::live::upgrade),
     ]
 }

@@ -88,7 +88,23 @@ pub(crate) async fn export(
     Search(mut query): Search<AlertQuery>,
 ) -> ApiResult<Response> {
     let mut csv = Csv::new(&[
-        "编号", "状态", "类别", "级别", "规则", "版本", "演示参数", "对象", "车牌", "设备", "开始", "结束", "极值", "限值", "单位", "发现时间", "案件",
+        "编号",
+        "状态",
+        "类别",
+        "级别",
+        "规则",
+        "版本",
+        "演示参数",
+        "对象",
+        "车牌",
+        "设备",
+        "开始",
+        "结束",
+        "极值",
+        "限值",
+        "单位",
+        "发现时间",
+        "案件",
     ]);
     loop {
         let page = page(&state, &caller, &query, 200).await?;

@@ -136,12 +136,8 @@ fn too_many(seconds: u64) -> ApiError {
 
 fn refused(state: &AppState, error: LoginError) -> ApiError {
     match error {
-        LoginError::Wrong => {
-            ApiError::new(StatusCode::UNAUTHORIZED, "wrong_password", "name or password is wrong")
-        }
-        LoginError::Locked { until } => {
-            too_many(u64::try_from(until.since_ms(state.now()) / 1_000 + 1).unwrap_or(1))
-        }
+        LoginError::Wrong => ApiError::new(StatusCode::UNAUTHORIZED, "wrong_password", "name or password is wrong"),
+        LoginError::Locked { until } => too_many(u64::try_from(until.since_ms(state.now()) / 1_000 + 1).unwrap_or(1)),
         LoginError::Busy => ApiError::unavailable("too many log-ins at this moment"),
         LoginError::Password(why) => ApiError::field("new", why),
         LoginError::Ledger(error) => error.into(),

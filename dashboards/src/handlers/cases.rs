@@ -15,10 +15,7 @@ use axum::response::Response;
 use model::envelope::Position;
 use model::id::{CaseId, OfficeId, SubjectId};
 
-pub(crate) async fn list(
-    State(state): State<AppState>,
-    Search(query): Search<CaseQuery>,
-) -> ApiResult<Json<CaseList>> {
+pub(crate) async fn list(State(state): State<AppState>, Search(query): Search<CaseQuery>) -> ApiResult<Json<CaseList>> {
     let size = page_size(query.limit);
     page(&state, &query, size).await.map(Json)
 }
@@ -51,7 +48,11 @@ fn query_in(query: &CaseQuery, size: usize, offset: u32) -> ApiResult<cases::Cas
         open,
         subject: query.subject.map(SubjectId),
         office: query.office.map(OfficeId),
-        text: query.q.as_ref().map(|text| text.trim().chars().take(64).collect::<String>()).filter(|text| !text.is_empty()),
+        text: query
+            .q
+            .as_ref()
+            .map(|text| text.trim().chars().take(64).collect::<String>())
+            .filter(|text| !text.is_empty()),
         limit: u32::try_from(size).ok(),
         offset: Some(offset),
         ..cases::CaseQuery::default()
@@ -80,12 +81,25 @@ pub(crate) async fn counts(state: &AppState, query: &cases::CaseQuery) -> ApiRes
     Ok(counts)
 }
 
-pub(crate) async fn export(
-    State(state): State<AppState>,
-    Search(mut query): Search<CaseQuery>,
-) -> ApiResult<Response> {
+pub(crate) async fn export(State(state): State<AppState>, Search(mut query): Search<CaseQuery>) -> ApiResult<Response> {
     let mut csv = Csv::new(&[
-        "案件编号", "状态", "类别代码", "类别", "级别", "来源", "演示参数", "对象", "车牌", "网格", "责任单位", "登记时间", "核实期限", "是否超期", "结案时间", "规则", "规则版本",
+        "案件编号",
+        "状态",
+        "类别代码",
+        "类别",
+        "级别",
+        "来源",
+        "演示参数",
+        "对象",
+        "车牌",
+        "网格",
+        "责任单位",
+        "登记时间",
+        "核实期限",
+        "是否超期",
+        "结案时间",
+        "规则",
+        "规则版本",
     ]);
     loop {
         let page = page(&state, &query, 200).await?;

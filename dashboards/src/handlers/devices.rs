@@ -85,11 +85,7 @@ pub(crate) fn seen(facts: &Facts, caller: &Caller, id: i64) -> ApiResult<Arc<Dev
     device.cloned().ok_or_else(ApiError::not_found)
 }
 
-pub(crate) async fn one(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-) -> ApiResult<Json<DeviceDetail>> {
+pub(crate) async fn one(State(state): State<AppState>, caller: Caller, Id(id): Id) -> ApiResult<Json<DeviceDetail>> {
     let device = seen(&state.facts(), &caller, id)?;
     detail(&state, &device).await.map(Json)
 }

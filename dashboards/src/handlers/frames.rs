@@ -52,10 +52,7 @@ pub(crate) async fn frames(
 }
 
 /// Reads frames back, off the runtime's threads. What is gone is left out.
-pub(crate) async fn read(
-    journal: &Arc<Journal>,
-    positions: Vec<Position>,
-) -> ApiResult<BTreeMap<Position, Envelope>> {
+pub(crate) async fn read(journal: &Arc<Journal>, positions: Vec<Position>) -> ApiResult<BTreeMap<Position, Envelope>> {
     let journal = Arc::clone(journal);
     let work = move || {
         let frame = |position: Position| match journal.read_at(position) {

@@ -15,7 +15,8 @@ pub(crate) async fn overview(State(state): State<AppState>) -> ApiResult<Json<Ov
     let now = state.now();
     let facts = state.facts();
     let rules = alert::Rules::of(&state);
-    let query = AlertQuery { states: vec![AlertState::Open], limit: Some(cases::flow::PAGE_MAX), ..AlertQuery::default() };
+    let query =
+        AlertQuery { states: vec![AlertState::Open], limit: Some(cases::flow::PAGE_MAX), ..AlertQuery::default() };
     let mut worst_alerts: Vec<_> =
         state.cases.alerts(&query).await?.rows.iter().map(|row| alert::row(&facts, &rules, row)).collect();
     worst_alerts.sort_by_key(|row| (std::cmp::Reverse(row.severity), row.raised));

@@ -57,10 +57,7 @@ pub(crate) async fn put_limit(
     facts.limits.get(&id).map(|row| Json(registers::limit(row))).ok_or_else(ApiError::not_found)
 }
 
-pub(crate) async fn limit_history(
-    State(state): State<AppState>,
-    Id(id): Id,
-) -> ApiResult<Json<Vec<LimitRevision>>> {
+pub(crate) async fn limit_history(State(state): State<AppState>, Id(id): Id) -> ApiResult<Json<Vec<LimitRevision>>> {
     if !state.facts().limits.contains_key(&LimitId(id)) {
         return Err(ApiError::not_found());
     }
@@ -94,12 +91,8 @@ pub(crate) async fn permits(
             })
     };
     let found: Vec<_> = facts.permits.values().filter(|row| fits(row)).collect();
-    let items: Vec<_> = found
-        .iter()
-        .filter(|row| row.id.0 > after)
-        .take(size)
-        .map(|row| registers::permit(&facts, row))
-        .collect();
+    let items: Vec<_> =
+        found.iter().filter(|row| row.id.0 > after).take(size).map(|row| registers::permit(&facts, row)).collect();
     let last = found.last().map(|row| row.id.0);
     let next = items.last().filter(|item| Some(item.id) != last).map(|item| item.id.to_string());
     Ok(Json(Page { items, next, total: Some(found.len() as u64) }))
@@ -151,7 +144,8 @@ pub(crate) async fn profiles(State(state): State<AppState>, caller: Caller) -> J
     let rows = facts.profiles.values().filter(|row| mine(&row.code)).map(|row| {
         let mut shown = registers::profile(&facts, row);
         if !caller.may(Permission::View) {
-            shown.devices = facts.devices.values().filter(|one| one.profile == row.code && caller.sees(one)).count() as u64;
+            shown.devices =
+                facts.devices.values().filter(|one| one.profile == row.code && caller.sees(one)).count() as u64;
         }
         shown
     });

@@ -67,10 +67,7 @@ async fn detail(state: &AppState, code: &str) -> ApiResult<RuleDetail> {
     })
 }
 
-pub(crate) async fn history(
-    State(state): State<AppState>,
-    Code(code): Code,
-) -> ApiResult<Json<Vec<RuleRevision>>> {
+pub(crate) async fn history(State(state): State<AppState>, Code(code): Code) -> ApiResult<Json<Vec<RuleRevision>>> {
     if !state.facts().rules.contains_key(&code) {
         return Err(ApiError::not_found());
     }

@@ -29,7 +29,8 @@ pub(crate) async fn series(
     let kind = query.kind.unwrap_or(RecordKind::Instant);
     let natural = if kind == RecordKind::Instant { Statistic::Instant } else { Statistic::Mean };
     let statistic = query.statistic.unwrap_or(natural);
-    let to = query.to.map_or_else(|| state.event_now(), EventTime::from);
+    // The end is exclusive; a chart that reaches to now shows what came this very moment.
+    let to = query.to.map_or_else(|| state.event_now().plus_ms(1), EventTime::from);
     let asked = EventTime::from(query.from);
     if asked >= to {
         return Err(ApiError::field("from", "must be before to"));
@@ -97,7 +98,9 @@ fn interval_ms(facts: &Facts, device: DeviceId, kind: RecordKind) -> i64 {
         RecordKind::Minute => 60_000,
         RecordKind::Hour => 3_600_000,
         RecordKind::Day => 86_400_000,
-        _ => facts.profile_of(device).map_or(60_000, |profile| i64::from(profile.expected_interval_s) * 1_000).max(1_000),
+        _ => {
+            facts.profile_of(device).map_or(60_000, |profile| i64::from(profile.expected_interval_s) * 1_000).max(1_000)
+        }
     }
 }
 

@@ -165,7 +165,8 @@ pub(crate) async fn search(
             kind: HitKind::Permit,
             id: row.id.0,
             title: row.code.clone(),
-            subtitle: row.trucks.first().and_then(|id| refs::subject(&facts, *id)).map(|row| row.name).unwrap_or_default(),
+            subtitle:
+                row.trucks.first().and_then(|id| refs::subject(&facts, *id)).map(|row| row.name).unwrap_or_default(),
             subject_kind: None,
         }));
         let query = cases::CaseQuery {
@@ -188,15 +189,13 @@ pub(crate) async fn search(
 }
 
 fn subjects<'a>(facts: &'a Facts, needle: &'a str) -> impl Iterator<Item = SearchHit> + 'a {
-    facts
-        .subjects
-        .values()
-        .filter(|row| row.active && refs::found(needle, refs::subject_texts(row)))
-        .map(|row| SearchHit {
+    facts.subjects.values().filter(|row| row.active && refs::found(needle, refs::subject_texts(row))).map(|row| {
+        SearchHit {
             kind: HitKind::Subject,
             id: row.id.0,
             title: refs::plate(row).map_or_else(|| row.name.clone(), str::to_owned),
             subtitle: format!("{} {}", row.code, row.name),
             subject_kind: Some(SubjectKind::of(&row.details)),
-        })
+        }
+    })
 }

@@ -32,7 +32,9 @@ pub(crate) async fn create(
 
 fn office(state: &AppState, id: Option<i64>) -> ApiResult<Option<OfficeId>> {
     match id.map(OfficeId) {
-        Some(id) if !state.facts().offices.contains_key(&id) => Err(ApiError::field("office", "there is no such office")),
+        Some(id) if !state.facts().offices.contains_key(&id) => {
+            Err(ApiError::field("office", "there is no such office"))
+        }
         known => Ok(known),
     }
 }

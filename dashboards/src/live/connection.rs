@@ -37,8 +37,7 @@ struct Connection {
 }
 
 pub(super) async fn serve(state: AppState, caller: Caller, socket: WebSocket, seat: Seat) {
-    let mut connection =
-        Connection { state, caller, socket, subscriptions: BTreeMap::new(), feeds: Feeds::new() };
+    let mut connection = Connection { state, caller, socket, subscriptions: BTreeMap::new(), feeds: Feeds::new() };
     let end = connection.run().await;
     if let End::Bye(code) = end {
         // The page may be gone already; there is nobody else to tell.
@@ -211,8 +210,10 @@ impl Connection {
                     if lost {
                         self.refetch(id).await?;
                     }
-                    let data =
-                        self.subscriptions.get(&id).and_then(|one| one.topic.events(&self.state, &self.caller, &events));
+                    let data = self
+                        .subscriptions
+                        .get(&id)
+                        .and_then(|one| one.topic.events(&self.state, &self.caller, &events));
                     if let Some(data) = data {
                         self.delta(id, data).await?;
                     }

@@ -19,7 +19,10 @@ use tokio::time::{Duration, Instant, sleep_until};
 pub(super) enum Wake {
     Devices(LiveChange),
     /// Events in order; `lost`: the channel had run over before them.
-    Events { events: Vec<LiveEvent>, lost: bool },
+    Events {
+        events: Vec<LiveEvent>,
+        lost: bool,
+    },
     Kpi(Arc<Kpi>),
     Health(Arc<Health>),
     /// A source has ended: we are stopping.

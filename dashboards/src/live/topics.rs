@@ -1,9 +1,7 @@
 //! What each topic shows: its snapshot, and what is new since the last message.
 
 use crate::dto::common::Place;
-use crate::dto::live::{
-    AlertsLive, CasesLive, DeviceLive, EventLive, LiveData, LiveFilter, MapLive, SubjectStateOf,
-};
+use crate::dto::live::{AlertsLive, CasesLive, DeviceLive, EventLive, LiveData, LiveFilter, MapLive, SubjectStateOf};
 use crate::dto::map::{SubjectState, TruckFix};
 use crate::extract::Caller;
 use crate::handlers::map::trucks;
@@ -116,7 +114,8 @@ impl Topic {
             }
             Self::Device { id, sent, seen } => {
                 let contact = device::contact(state, &facts, facts.devices.get(id)?, now);
-                let same = |old: &device::Contact| (old.presence, old.connected) == (contact.presence, contact.connected);
+                let same =
+                    |old: &device::Contact| (old.presence, old.connected) == (contact.presence, contact.connected);
                 if seen.as_ref().is_some_and(same) {
                     return None;
                 }

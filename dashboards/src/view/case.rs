@@ -55,7 +55,8 @@ pub(crate) fn event(facts: &Facts, line: &cases::HistoryRow) -> CaseEvent {
 /// Of the moves that the state allows those that the person may make.
 pub(crate) fn allowed(caller: &Caller, case: &cases::CaseRow) -> Vec<AllowedMove> {
     let mine = |wanted: &CaseMove| {
-        let own_office = caller.role != ledger::Role::Squadron || (caller.office.is_some() && caller.office == case.office);
+        let own_office =
+            caller.role != ledger::Role::Squadron || (caller.office.is_some() && caller.office == case.office);
         caller.role.may_move(*wanted) && own_office
     };
     case.state

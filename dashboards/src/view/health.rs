@@ -1,10 +1,8 @@
 //! Disk, clock, lag, projection, and the banners made of them.
 
-use crate::dto::health::{
-    Banner, ClockHealth, DiskHealth, Health, LagHealth, Level, OutageRow, ProjectionHealth,
-};
-use crate::dto::overview::{KindCount, Kpi};
 use crate::dto::devices::PresenceCount;
+use crate::dto::health::{Banner, ClockHealth, DiskHealth, Health, LagHealth, Level, OutageRow, ProjectionHealth};
+use crate::dto::overview::{KindCount, Kpi};
 use crate::dto::words::{Presence, SubjectKind};
 use crate::problem::ApiResult;
 use crate::state::AppState;
@@ -30,7 +28,13 @@ pub(crate) fn current(state: &AppState) -> Health {
     let projection = match state.machine.projection() {
         None => ProjectionHealth { state: "off".into(), behind: 0, refused_points: 0 },
         Some(found) => {
-            let word = if found.down { "down" } else if found.behind > PROJECTION_BEHIND { "behind" } else { "ok" };
+            let word = if found.down {
+                "down"
+            } else if found.behind > PROJECTION_BEHIND {
+                "behind"
+            } else {
+                "ok"
+            };
             ProjectionHealth { state: word.into(), behind: found.behind, refused_points: found.refused_points }
         }
     };
@@ -113,11 +117,13 @@ fn banners(state: &AppState, health: &Health) -> Vec<Banner> {
     if health.demo {
         add(Level::Info, "demo", String::new());
     }
-    banners.sort_by_key(|banner| std::cmp::Reverse(match banner.level {
-        Level::Error => 2,
-        Level::Warning => 1,
-        Level::Info => 0,
-    }));
+    banners.sort_by_key(|banner| {
+        std::cmp::Reverse(match banner.level {
+            Level::Error => 2,
+            Level::Warning => 1,
+            Level::Info => 0,
+        })
+    });
     banners
 }
 

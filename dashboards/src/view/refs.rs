@@ -73,7 +73,9 @@ pub(crate) const RAW_SHOWN: usize = 512;
 
 /// Lower-case search text, or `None` when nothing is asked.
 pub(crate) fn needle(text: Option<&str>) -> Option<String> {
-    text.map(str::trim).filter(|text| !text.is_empty()).map(|text| text.chars().take(64).collect::<String>().to_lowercase())
+    text.map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(|text| text.chars().take(64).collect::<String>().to_lowercase())
 }
 
 /// Whether one of the texts has the needle in it.

@@ -114,7 +114,8 @@ async fn an_administrator_makes_resets_and_switches_off_accounts_and_all_of_it_i
     bench.post("/auth/login", "", login).await.refused(401, "wrong_password");
     assert!(!bench.ledger.people().get(UserId(id)).await.unwrap().unwrap().active);
     let audit = bench.get("/audit?limit=200", &admin).await.ok();
-    let actions: Vec<_> = audit["items"].as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> =
+        audit["items"].as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
     for action in ["person_created", "password_reset", "person_changed"] {
         assert!(actions.contains(&action), "{action} in {actions:?}");
     }

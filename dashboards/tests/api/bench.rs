@@ -139,7 +139,8 @@ impl Bench {
         let pulse = Pulse::open(db.clone()).await.unwrap();
         let stop = CancellationToken::new();
         let raw = Arc::new(FromJournal(Arc::clone(&journal)));
-        let deadline = Arc::new(|_: &Facts, opened: IngestTime, minutes: u32| opened.plus_ms(i64::from(minutes) * 60_000));
+        let deadline =
+            Arc::new(|_: &Facts, opened: IngestTime, minutes: u32| opened.plus_ms(i64::from(minutes) * 60_000));
         let mut judge = Judge::open(db.clone(), JudgeConfig::default(), Facts::default(), raw, deadline).await.unwrap();
         let handle = judge.handle();
         let (batches, mut incoming) = mpsc::channel(64);
@@ -298,7 +299,9 @@ impl Bench {
 /// Two offices, a grid, a restaurant, a site, a truck with its permit; devices 1 (vendor a), 2 (vendor b), 3 (truck); a limit; a rule.
 fn registers_rows() -> Vec<Object> {
     let from = EventTime(at("2026-01-01T00:00:00Z"));
-    let office = |id, code: &str| Object::Office(Office { id: OfficeId(id), code: code.into(), name: format!("中队{id}"), parent: None });
+    let office = |id, code: &str| {
+        Object::Office(Office { id: OfficeId(id), code: code.into(), name: format!("中队{id}"), parent: None })
+    };
     let subject = |code: &str, name: &str, place: Option<Wgs84>, details| {
         Object::Subject(Subject {
             id: SubjectId(0),

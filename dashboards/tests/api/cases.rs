@@ -70,7 +70,8 @@ async fn a_case_goes_from_hand_to_hand_and_a_stale_or_illegal_move_is_refused() 
     let id = list["items"][0]["id"].as_i64().unwrap();
     let case = bench.get(&format!("/cases/{id}"), &acceptor).await.ok();
     assert_eq!((case["state"].as_str(), case["source"].as_str()), (Some("registered"), Some("iot")));
-    let moves: Vec<_> = case["allowed_moves"].as_array().unwrap().iter().map(|one| one["move"].as_str().unwrap()).collect();
+    let moves: Vec<_> =
+        case["allowed_moves"].as_array().unwrap().iter().map(|one| one["move"].as_str().unwrap()).collect();
     assert_eq!(moves, ["verify", "reject"]);
     assert!(!case["evidence"].as_array().unwrap().is_empty());
     let version = case["version"].as_i64().unwrap();

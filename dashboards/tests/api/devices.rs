@@ -20,8 +20,7 @@ async fn a_new_devices_credential_is_shown_once_and_lets_it_in() {
     let id = made["device"].as_i64().unwrap();
     let password = setting(&made, "password");
     let admit = |password: &str| {
-        let attempt =
-            Attempt::Mqtt { client_id: "x", username: Some("fume-9"), password: Some(password.as_bytes()) };
+        let attempt = Attempt::Mqtt { client_id: "x", username: Some("fume-9"), password: Some(password.as_bytes()) };
         bench.ledger.directory().admit(attempt)
     };
     assert!(matches!(admit(&password), Admission::Granted(_)));
@@ -62,13 +61,19 @@ async fn a_devices_page_shows_its_frames_verdicts_loss_and_chart_with_the_limit(
 
     let detail = bench.get("/devices/1", &viewer).await.ok();
     assert_eq!((detail["presence"].as_str(), detail["latest"][0]["value"].as_f64()), (Some("online"), Some(3.0)));
-    assert_eq!((detail["latest"][0]["unit"].as_str(), detail["loss"]["balanced"].as_bool()), (Some("mg/m3"), Some(true)));
+    assert_eq!(
+        (detail["latest"][0]["unit"].as_str(), detail["loss"]["balanced"].as_bool()),
+        (Some("mg/m3"), Some(true))
+    );
     assert_eq!(detail["loss"]["received"], 6, "{}", detail["loss"]);
     assert_eq!((&detail["loss"]["quarantined"], &detail["loss"]["duplicate"]), (&json!(1), &json!(1)));
 
     let frames = bench.get("/devices/1/frames", &viewer).await.ok();
     assert_eq!(frames.as_array().unwrap().len(), 6);
-    assert_eq!((frames[0]["verdict"].as_str(), frames[0]["reason"].as_str()), (Some("quarantined"), Some("not_understood")));
+    assert_eq!(
+        (frames[0]["verdict"].as_str(), frames[0]["reason"].as_str()),
+        (Some("quarantined"), Some("not_understood"))
+    );
     assert!(frames[0].get("acknowledged").is_none() && frames[1]["acknowledged"].is_string());
 
     let path = "/devices/1/series?quantity=fume&from=2026-11-22T01:00:00Z";
@@ -79,7 +84,10 @@ async fn a_devices_page_shows_its_frames_verdicts_loss_and_chart_with_the_limit(
     assert!(series["data_as_of"].is_string());
     let none = bench.get("/devices/2/series?quantity=fume&from=2026-11-22T01:00:00Z", &viewer).await.ok();
     assert_eq!(none["not_judged"][0]["because"], "not_installed");
-    bench.get("/devices/1/series?quantity=nothing&from=2026-11-22T01:00:00Z", &viewer).await.refused(422, "invalid_field");
+    bench
+        .get("/devices/1/series?quantity=nothing&from=2026-11-22T01:00:00Z", &viewer)
+        .await
+        .refused(422, "invalid_field");
 
     bench.clock.advance_ms(600_000);
     assert_eq!(bench.get("/devices/1", &viewer).await.ok()["presence"], "silent");

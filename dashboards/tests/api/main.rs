@@ -1,5 +1,7 @@
 //! The API in process: real ledger, journal, settle, judge and hub behind the router, on temporary SQLite files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 extern crate lantian_dashboards as dashboards;
 
 mod auth;

@@ -8,7 +8,10 @@ fn the_committed_document_is_the_one_of_the_code() {
         std::fs::write(path, &made).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap();
-    assert!(committed == made, "dashboards/openapi.json is old: run the test with UPDATE_OPENAPI=1 and commit the file");
+    assert!(
+        committed == made,
+        "dashboards/openapi.json is old: run the test with UPDATE_OPENAPI=1 and commit the file"
+    );
 }
 
 #[test]

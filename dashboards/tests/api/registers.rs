@@ -33,7 +33,9 @@ async fn a_limit_is_edited_with_source_and_validity_and_keeps_its_history() {
 async fn a_rule_is_checked_versioned_and_rolled_back() {
     let bench = Bench::new().await;
     let author = bench.person("author", Role::RuleAuthor, "").await;
-    let broken = fume_rule().replace("window = \"60s\"", "window = \"sixty\"").replace("quantity = \"fume\"", "quantity = \"fum\"");
+    let broken = fume_rule()
+        .replace("window = \"60s\"", "window = \"sixty\"")
+        .replace("quantity = \"fume\"", "quantity = \"fum\"");
     let check = bench.post("/rules/check", &author, json!({"text": broken})).await.ok();
     assert_eq!(check["ok"], false);
     assert!(check["problems"].as_array().unwrap().len() >= 2, "{check}");
@@ -68,7 +70,10 @@ async fn a_shop_a_plate_and_a_device_are_found_by_one_search() {
     assert_eq!(first("fume-2").await["kind"], "device");
     assert_eq!(first("p1").await["kind"], "permit");
     let trucks = bench.get("/subjects?kind=truck", &viewer).await.ok();
-    assert_eq!((trucks["total"].as_i64(), trucks["items"][0]["details"]["plate"].as_str()), (Some(1), Some("豫A12345")));
+    assert_eq!(
+        (trucks["total"].as_i64(), trucks["items"][0]["details"]["plate"].as_str()),
+        (Some(1), Some("豫A12345"))
+    );
     let one = bench.get("/subjects?limit=1", &viewer).await.ok();
     let next = one["next"].as_str().unwrap();
     let two = bench.get(&format!("/subjects?limit=1&cursor={next}"), &viewer).await.ok();
@@ -88,11 +93,15 @@ async fn a_subject_is_made_edited_and_drawn() {
     edit["place"] = json!([999.0, 0.0]);
     bench.put(&format!("/subjects/{id}"), &leader, edit.clone()).await.refused(422, "invalid_field");
     bench.put("/subjects/9999", &leader, edit).await.refused(404, "not_found");
-    let position = json!({"position": {"lon": 113.56, "lat": 34.81, "speed_kmh": 40, "heading_deg": 90, "fixed": true}});
+    let position =
+        json!({"position": {"lon": 113.56, "lat": 34.81, "speed_kmh": 40, "heading_deg": 90, "fixed": true}});
     bench.telemetry(3, position).await;
     bench.telemetry(1, json!({"fume": 1.2})).await;
     let map = bench.get("/map", &leader).await.ok();
-    assert_eq!((map["trucks"][0]["plate"].as_str(), map["trucks"][0]["place"][0].as_f64()), (Some("豫A12345"), Some(113.56)));
+    assert_eq!(
+        (map["trucks"][0]["plate"].as_str(), map["trucks"][0]["place"][0].as_f64()),
+        (Some("豫A12345"), Some(113.56))
+    );
     assert_eq!(map["corridors"][0]["open_now"], true);
     let shop = map["subjects"].as_array().unwrap().iter().find(|one| one["code"] == "r1").unwrap();
     assert_eq!((shop["presence"].as_str(), shop["reading"]["limit"].as_f64()), (Some("online"), Some(2.0)));
