@@ -46,7 +46,7 @@ test('a value published over MQTT becomes an alert and a case that moves', async
     // The case opens once the episode has ended and its rule's settle time has passed.
     const toCase = page.getByTestId('to-case')
     await expect(toCase).toBeVisible({ timeout: 180_000 })
-    await expect(page.getByText('违规')).toBeVisible()
+    await expect(page.getByText('违规').first()).toBeVisible()
     await toCase.click()
     await expect(page.getByTestId('case-state')).toContainText('登记')
     await page.locator('[data-move="verify"]').click()
