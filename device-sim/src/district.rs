@@ -178,7 +178,7 @@ fn truck(seed: u64, i: u32, sites: &[(f64, f64)], disposal: &[(f64, f64)]) -> Tr
     let device = format!("truck-{n:04}");
     Truck {
         code: format!("t-{n:04}"),
-        plate: format!("豫A·X{n:04}"),
+        plate: format!("豫AX{n:04}"),
         identity: if wire == Wire::Mqtt { device.clone() } else { format!("0139{n:08}") },
         device,
         wire,

@@ -46,6 +46,11 @@ impl Judging {
         off_route_m: 80.0,
         off_route_s: 600,
     };
+    /// Windows of minutes are no windows of the law.
+    pub const fn is_demonstration(&self) -> bool {
+        self.mean_window_s < 600
+    }
+
     /// Shortened so that a demonstration shows something within minutes (演示参数).
     pub const DEMO: Self = Self {
         reading_interval_s: 5,
@@ -180,7 +185,7 @@ fn fume(seed: u64, i: u64, _restaurant: &Restaurant, timeline: Timeline, judging
     let lead = lead_s(timeline, judging, draw(0));
     let from_ms = timeline.start_ms + lead * 1000;
     let stretch = |seconds: i64, what| Stretch { from_ms, to_ms: from_ms + seconds * 1000, what };
-    let stretches = match role {
+    let once = match role {
         Role::Exceeds => vec![stretch(window * 2, Exhaust::Level(4.0 + draw(1)))],
         // A twelfth of the window at nine times the base lifts the mean by less than one mg/m³.
         Role::NearPeak => vec![stretch((window / 12).max(judging.reading_interval_s), Exhaust::Level(8.0 + draw(1)))],
@@ -191,7 +196,17 @@ fn fume(seed: u64, i: u64, _restaurant: &Restaurant, timeline: Timeline, judging
         Role::NearDelayed => vec![stretch(judging.gap_s * 6 / 10, Exhaust::Delayed)],
         _ => Vec::new(),
     };
+    // A demonstration that is watched for longer sees it again.
+    let again = repeats(timeline, judging);
+    let stretches = again.flat_map(|shift| once.iter().map(move |s| Stretch { from_ms: s.from_ms + shift, to_ms: s.to_ms + shift, ..*s })).collect();
     FumePlan { role, base: 0.3 + 0.5 * draw(2), stretches, key: mix(&[seed, 12, i]) }
+}
+
+/// Shifts in milliseconds at which an offence happens (again): once, or every ten minutes of a demonstration.
+fn repeats(timeline: Timeline, judging: Judging) -> impl Iterator<Item = i64> {
+    const EVERY_S: i64 = 600;
+    let times = if judging.is_demonstration() { (timeline.length_s / EVERY_S).max(1) } else { 1 };
+    (0..times).map(|k| k * EVERY_S * 1000)
 }
 
 /// Seconds after the start at which an offence begins: after a full window of good behaviour in a long timeline, soon in
@@ -246,8 +261,7 @@ fn truck(seed: u64, i: u64, truck: &Truck, timeline: Timeline, judging: Judging)
     let draw = |what: u64| uniform(&[seed, 21, i, what]);
     let start_ms = timeline.start_ms - scaled(draw(0), 600_000.0);
     let fix_ms = judging.fix_interval_s * 1000;
-    let soon = timeline.length_s < judging.off_route_s * 8;
-    let lead_s = if soon { 15.0 + 10.0 * draw(1) } else { 1800.0 + 3600.0 * draw(1) };
+    let lead_s = if judging.is_demonstration() { 100.0 + 40.0 * draw(1) } else { 1800.0 + 3600.0 * draw(1) };
     let at = timeline.start_ms + scaled(lead_s, 1000.0) / fix_ms * fix_ms;
     let mut plan = TruckPlan {
         role,
@@ -261,8 +275,10 @@ fn truck(seed: u64, i: u64, truck: &Truck, timeline: Timeline, judging: Judging)
     };
     let ramp_s = judging.fix_interval_s * 5;
     match role {
-        Role::OffRoute => plan.detour(at, ramp_s, judging.off_route_s * 2),
-        Role::NearShortDetour => plan.detour(at, ramp_s, judging.off_route_s / 2 - ramp_s),
+        Role::OffRoute => repeats(timeline, judging).for_each(|shift| plan.detour(at + shift, ramp_s, judging.off_route_s * 2)),
+        Role::NearShortDetour => {
+            repeats(timeline, judging).for_each(|shift| plan.detour(at + shift, ramp_s, (judging.off_route_s / 2 - ramp_s).max(0)));
+        }
         Role::NearLane => plan.lane_m = 35.0,
         Role::NearWildFix => plan.wild_ms = (0..6).map(|k| at + k * fix_ms * 20).collect(),
         Role::NearNoFix => plan.no_fix = Some((at, at + judging.off_route_s * 2_000)),
@@ -277,20 +293,21 @@ fn scaled(value: f64, by: f64) -> i64 {
 }
 
 impl TruckPlan {
-    /// Adds a detour to whichever side leads farther from the whole corridor.
+    /// Adds a detour, within the next minutes, where and to whichever side it leads farther from the whole corridor.
     fn detour(&mut self, start_ms: i64, ramp_s: i64, hold_s: i64) {
         let mut best: Option<(f64, Detour)> = None;
+        let before = self.detours.clone();
         for shift in 0..8 {
             for lateral_m in [400.0, -400.0] {
-                let detour = Detour { start_ms: start_ms + shift * 60_000, ramp_s, hold_s, lateral_m };
-                self.detours = vec![detour];
+                let detour = Detour { start_ms: start_ms + shift * 15_000, ramp_s, hold_s, lateral_m };
+                self.detours = before.iter().copied().chain([detour]).collect();
                 let reach = self.distance_m(self.place(detour.start_ms + (ramp_s + 1) * 1000));
                 if best.is_none_or(|(farthest, _)| reach > farthest + 1.0) {
                     best = Some((reach, detour));
                 }
             }
         }
-        self.detours = best.map(|(_, detour)| detour).into_iter().collect();
+        self.detours = before.into_iter().chain(best.map(|(_, detour)| detour)).collect();
     }
 
     /// Seconds driven by `at_ms`: time stands still during a detour.

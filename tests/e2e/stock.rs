@@ -46,7 +46,7 @@ async fn mosquitto_pub_is_acknowledged_in_both_versions_and_all_qualities() -> R
     }
     let api = server.administrator().await?;
     eventually("all are stored", Duration::from_secs(10), || async {
-        let devices = api.get("/api/v1/devices?search=fume-a").await?;
+        let devices = api.get("/api/v1/devices?q=fume-a").await?;
         let id = devices["items"][0]["id"].as_i64().context("the device's id")?;
         let loss = api.get(&format!("/api/v1/devices/{id}/loss?from=2026-09-01&to=2026-12-31")).await?;
         let stored: i64 = loss.as_array().context("loss days")?.iter().filter_map(|d| d["stored"].as_i64()).sum();
@@ -78,7 +78,7 @@ async fn a_persistent_session_gets_its_messages_after_our_restart() -> Result<()
 async fn paho_publishes_and_is_refused_what_it_must_not() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut server, token) = started(folder.path()).await?;
-    let script = r"
+    let script = r#"
 import sys, threading
 import paho.mqtt.client as mqtt
 host, port, token = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -88,7 +88,7 @@ for version in (mqtt.MQTTv311, mqtt.MQTTv5):
     c.connect(host, port)
     c.loop_start()
     for n, qos in enumerate((0, 1, 2)):
-        info = c.publish('lantian/v1/fume-a/telemetry', '{\"fume\": 0.%d}' % (n + 1), qos=qos)
+        info = c.publish('lantian/v1/fume-a/telemetry', '{"fume": 0.%d}' % (n + 1), qos=qos)
         info.wait_for_publish(5)
         assert info.is_published(), (version, qos)
     refused = threading.Event()
@@ -101,7 +101,7 @@ for version in (mqtt.MQTTv311, mqtt.MQTTv5):
     c.disconnect()
     c.loop_stop()
 print('fine')
-";
+"#;
     let (host, port) = server.addresses().mqtt.rsplit_once(':').context("an address")?;
     let done = tools::python().args(["-c", script, host, port, &token]).stdin(Stdio::null()).output()?;
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
@@ -114,7 +114,7 @@ async fn frames_by_printf_and_nc_get_the_right_answers() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut server, _) = started(folder.path()).await?;
     let mn = "4101000000000000000000A1";
-    let password = add(&server, &["--code", "dust-a", "--profile", "dust-hj212", "--identity", mn])?;
+    let password = add(&server, &["--code", "dust-a", "--profile", "dust-hj212-ug", "--identity", mn])?;
     let phone = "013900000001";
     add(&server, &["--code", "truck-a", "--profile", "truck-jt808", "--identity", phone])?;
     // The running server takes over what another process wrote within a second or two.
@@ -181,7 +181,7 @@ StartTcpServer(context, address=('127.0.0.1', int(sys.argv[1])))
     server.command(&["device", "add", "--code", "washer-a", "--profile", "washer-modbus", "--modbus", &address])?;
     let api = server.administrator().await?;
     eventually("the washer's readings arrive", Duration::from_secs(40), || async {
-        let devices = api.get("/api/v1/devices?search=washer-a").await?;
+        let devices = api.get("/api/v1/devices?q=washer-a").await?;
         let id = devices["items"][0]["id"].as_i64().context("the device's id")?;
         let device = api.get(&format!("/api/v1/devices/{id}")).await?;
         Ok(device.to_string().contains("washer_flow").then_some(()))

@@ -36,11 +36,17 @@ pub fn stage(server: &Server, size: Size, rules: &str) -> Result<Staged> {
     )?;
     let credentials = server.folder.join("credentials.json");
     let root = crate::tools::root();
-    let library = root.join("config/library");
-    server.command(&["apply", &library.to_string_lossy()])?;
-    if rules != "config/library" {
-        server.command(&["apply", &root.join(rules).to_string_lossy()])?;
+    // The library without its rules, then the rules: each rule's first version is the one that judges.
+    let library = server.folder.join("library");
+    std::fs::create_dir_all(&library)?;
+    for entry in std::fs::read_dir(root.join("config/library"))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            std::fs::copy(&path, library.join(name))?;
+        }
     }
+    server.command(&["apply", &library.to_string_lossy()])?;
+    server.command(&["apply", &root.join(rules).to_string_lossy()])?;
     server.command(&["apply", &registers.to_string_lossy(), "--credentials", &credentials.to_string_lossy()])?;
     Ok(Staged { size, first_modbus_port, registers, credentials })
 }

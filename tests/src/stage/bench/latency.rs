@@ -91,7 +91,7 @@ async fn next(socket: &mut Socket, wanted: impl Fn(&Value) -> bool) -> Result<Va
 }
 
 async fn id_of(api: &Api, device: &str) -> Result<i64> {
-    let list = api.get(&format!("/api/v1/devices?search={device}")).await?;
+    let list = api.get(&format!("/api/v1/devices?q={device}")).await?;
     let rows = list["items"].as_array().context("devices")?;
     rows.iter().find(|row| row["code"] == device).and_then(|row| row["id"].as_i64()).context("the device's id")
 }
