@@ -1148,7 +1148,8 @@ export interface components {
             identity: string;
             install?: components["schemas"]["NewInstallation"] | null;
             name?: string;
-            poll?: components["schemas"]["PollTarget"] | null;
+            /** @description HJ 212: the password the device sends already; without it one is made. */
+            password?: string | null;
             profile: string;
             protocol: components["schemas"]["Protocol"];
             vendor?: string;
@@ -1170,7 +1171,7 @@ export interface components {
             at: components["schemas"]["Time"];
             by?: string | null;
             detail?: string | null;
-            /** @description `raised`, `changed`, `settled`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`. */
+            /** @description `raised`, `ended`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`. */
             what: string;
         };
         AlertRow: {
@@ -1241,14 +1242,19 @@ export interface components {
             to: components["schemas"]["CaseState"];
         };
         AuditRow: {
-            /** @description `login`, `device.create`, `case.move`, `limit.put` … */
+            /** @description `edit`, `login`, `credential_issued` … */
             action: string;
+            after?: string | null;
             at: components["schemas"]["Time"];
-            detail: string;
+            /** @description JSON. */
+            before?: string | null;
             /** Format: int64 */
             id: number;
-            /** @description What it was done to: `device 12`. */
-            object: string;
+            key: string;
+            /** @description `device`, `person` … */
+            kind: string;
+            /** @description Peer address, or the command. */
+            origin: string;
             who: string;
         };
         AuditRowPage: {
@@ -1400,10 +1406,14 @@ export interface components {
             /** @description MQTT user name, MN or phone. */
             identity: string;
             protocol: components["schemas"]["Protocol"];
-            /** @description Absent for Modbus, which we dial. */
-            secret?: string | null;
-            /** @description Topics, for MQTT. */
-            topics: string[];
+            /** @description What to set on the device; empty for Modbus, which we dial. */
+            settings: components["schemas"]["CredentialSetting"][];
+        };
+        CredentialSetting: {
+            /** @description `username`, `password`, `client_id`, `topic`, `mn`, `pw`, `phone`, `auth_code`, `address`. */
+            name: string;
+            secret: boolean;
+            value: string;
         };
         /** @description What only one kind has. */
         Details: {
@@ -1478,7 +1488,7 @@ export interface components {
             fix?: components["schemas"]["TruckFix"] | null;
             last_contact?: components["schemas"]["Time"] | null;
             presence: components["schemas"]["Presence"];
-            /** @description Snapshot: all; delta: those that are new. In order of arrival. */
+            /** @description Snapshot: all; delta: those that changed. */
             values: components["schemas"]["LatestValue"][];
             verdict?: components["schemas"]["Verdict"] | null;
         };
@@ -1646,8 +1656,11 @@ export interface components {
         };
         /** @enum {string} */
         HitKind: "subject" | "device" | "case" | "permit";
-        /** @enum {string} */
-        ImportKind: "restaurants" | "sites" | "gates" | "disposal_sites" | "trucks" | "permits" | "devices" | "installations" | "limits" | "offices" | "grids";
+        /**
+         * @description Which register a table is of.
+         * @enum {string}
+         */
+        ImportKind: "restaurants" | "sites" | "trucks" | "devices" | "installations" | "permits";
         ImportReport: {
             /** Format: int64 */
             added: number;
@@ -1717,12 +1730,11 @@ export interface components {
          */
         Language: "zh-CN" | "en";
         LatestValue: {
+            /** @description Event time. */
             at: components["schemas"]["Time"];
             flag: components["schemas"]["Flag"];
-            kind: components["schemas"]["RecordKind"];
             /** @description Code of the quantity. */
             quantity: string;
-            received: components["schemas"]["Time"];
             statistic: components["schemas"]["Statistic"];
             /** @description Canonical unit; empty for codes no profile maps. */
             unit: string;
@@ -2373,6 +2385,7 @@ export interface components {
             /** @description `exceedance`, `offline`, `off_route`. */
             kind: string;
             name: string;
+            name_en: string;
             /** Format: int64 */
             open_alerts: number;
             severity: components["schemas"]["Severity"];
@@ -2568,7 +2581,6 @@ export interface components {
             enabled: boolean;
             /** Format: int64 */
             id: number;
-            last_login?: components["schemas"]["Time"] | null;
             must_change_password: boolean;
             name: string;
             /** Format: int64 */
@@ -2799,6 +2811,11 @@ export interface operations {
     get_audit: {
         parameters: {
             query?: {
+                /** @description Login name. */
+                who?: string;
+                /** @description `device`, `limit`, `person` … */
+                kind?: string;
+                key?: string;
                 cursor?: string;
                 /** @description 1–200, default 50. */
                 limit?: number;
