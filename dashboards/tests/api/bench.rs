@@ -297,6 +297,7 @@ impl Bench {
 }
 
 /// Two offices, a grid, a restaurant, a site, a truck with its permit; devices 1 (vendor a), 2 (vendor b), 3 (truck); a limit; a rule.
+#[expect(clippy::too_many_lines, reason = "one list of rows")]
 fn registers_rows() -> Vec<Object> {
     let from = EventTime(at("2026-01-01T00:00:00Z"));
     let office = |id, code: &str| {

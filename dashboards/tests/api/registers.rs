@@ -62,7 +62,7 @@ async fn a_shop_a_plate_and_a_device_are_found_by_one_search() {
     let bench = Bench::new().await;
     let viewer = bench.person("viewer", Role::Viewer, "").await;
     let first = async |text: &str| {
-        let query: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let query = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
         bench.get(&format!("/search?q={query}"), &viewer).await.ok()[0].clone()
     };
     assert_eq!(first("老蔡").await["title"], "老蔡记");
