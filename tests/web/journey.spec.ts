@@ -1,6 +1,6 @@
 /** The whole way as a person walks it: log in, see a value arrive, open the alert it causes, move its case one step. */
 
-import { api, connect, expect, type Handout, password, publish, signIn, test, unique, USER } from './support'
+import { api, connect, expect, type Handout, password, publish, secretOf, signIn, test, unique, USER } from './support'
 
 test.use({ storageState: { cookies: [], origins: [] } })
 
@@ -20,7 +20,7 @@ test('a value published over MQTT becomes an alert and a case that moves', async
   const device = await api<Handout>(page, 'POST', '/devices', {
     code, protocol: 'mqtt', profile: 'fume-mqtt', install: { subject: place.id, point: '排口', valid_from: new Date(Date.now() - 3_600_000).toISOString() },
   })
-  const client = await connect(code, device.identity, device.secret)
+  const client = await connect(code, device.identity, secretOf(device))
 
   await page.goto(`/devices/${device.device}`)
   await expect(page.getByTestId('latest')).toBeVisible()

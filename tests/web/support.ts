@@ -64,7 +64,12 @@ export interface Handout {
   device: number
   code: string
   identity: string
-  secret: string
+  settings: { name: string; value: string; secret: boolean }[]
+}
+
+/** The password among the settings that were handed out. */
+export function secretOf(handout: Handout): string {
+  return handout.settings.find((setting) => setting.secret)?.value ?? ''
 }
 
 /** Connects as a device; rejects when it is not let in. */
