@@ -240,6 +240,9 @@ async fn pool(options: &Options, connections: u32, start: String) -> Result<AnyP
                 Ok(())
             })
         })
+        // A commit that failed for want of space leaves the driver believing that the transaction still runs; such a
+        // connection would refuse every later one. It goes, a fresh one comes.
+        .after_release(|connection, _| Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) }))
         .connect(&options.url)
         .await
         .map_err(|error| match error {

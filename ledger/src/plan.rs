@@ -63,8 +63,8 @@ impl Ledger {
             plan.objects.push(object);
             from.push(row);
         }
-        // With a broken row its referrers would be told too; the first round tells what is broken.
-        if problems.is_empty() {
+        // With a broken row its referrers would be told too; the first round tells what is broken. Nothing refers to a rule.
+        if problems.iter().all(|problem| is_rule(&problem.file)) {
             for problem in self.check(plan.objects.clone()) {
                 problems.push(place_of(problem, &from));
             }
@@ -80,6 +80,11 @@ impl Ledger {
         }
         self.edit_seen(author, plan.seen, plan.objects.clone()).await
     }
+}
+
+/// A file under a folder `rules`.
+fn is_rule(file: &str) -> bool {
+    std::path::Path::new(file).parent().is_some_and(|folder| folder.components().any(|part| part.as_os_str() == "rules"))
 }
 
 /// Turns `[3].corridor[0]` into file, line and key of the row.

@@ -210,6 +210,15 @@ async fn exchange(stream: &mut TcpStream, phone: &Phone, serial: &mut u16, messa
     tokio::time::timeout(Duration::from_secs(8), reading).await.context("no answer")?
 }
 
+/// Waits until settle has read the journal to its end.
+pub(crate) async fn worked_off(api: &e2e::Api) -> Result<()> {
+    e2e::eventually("settle has read everything", Duration::from_secs(60), || async {
+        let lag = api.get("/api/v1/health").await?["lag"].clone();
+        Ok((lag["durable"]["seq"] == lag["settled"]["seq"]).then_some(()))
+    })
+    .await
+}
+
 /// Opens what a stopped server left behind and looks for every acknowledged record.
 pub(crate) async fn everything_is_there(server: &Server, acknowledged: &BTreeMap<String, BTreeSet<i64>>) -> Result<usize> {
     let api_devices = devices(server).await?;
@@ -228,8 +237,9 @@ pub(crate) async fn everything_is_there(server: &Server, acknowledged: &BTreeMap
             as_of: None,
         };
         let stored: BTreeSet<i64> = store.records(query).await?.iter().map(|r| r.key.at.as_ms()).collect();
-        let missing: Vec<&i64> = times.difference(&stored).take(5).collect();
-        ensure!(missing.is_empty(), "{code}: acknowledged and not stored: {missing:?} … of {}", times.len());
+        let missing: Vec<&i64> = times.difference(&stored).collect();
+        let (count, from) = (missing.len(), missing.first());
+        ensure!(missing.is_empty(), "{code}: {count} of {} acknowledged are not stored, from {from:?} to {:?}", times.len(), missing.last());
         found += times.len();
     }
     let imbalances = LossLedger::new(store).balance().await?;
@@ -301,6 +311,7 @@ async fn acknowledged_records_survive_twenty_kills() -> Result<()> {
     let acknowledged = load.finish().await;
     drop(fleet);
     let api = server.log_in().await?;
+    worked_off(&api).await?;
     let (alerts, cases) = nothing_twice(&api).await?;
     server.stop()?;
     let found = everything_is_there(&server, &acknowledged).await?;

@@ -1,6 +1,6 @@
 //! Acknowledged means on disk: seen from outside by the order of system calls, and with a disk that is full for a while.
 
-use crate::crash::{Load, everything_is_there, long_ago};
+use crate::crash::{Load, everything_is_there, long_ago, worked_off};
 use crate::stock::started;
 use crate::wire::Mqtt;
 use anyhow::{Context, Result, ensure};
@@ -20,9 +20,9 @@ async fn every_acknowledgement_follows_the_sync_that_covers_it() -> Result<()> {
     server.stop()?;
     let trace = folder.path().join("trace");
     let strace = tools::program("strace")?;
-    let pid_free = ["-f", "-ttt", "-y", "-s", "64", "-e", "trace=read,recvfrom,write,sendto,writev,pwrite64,fdatasync,fsync", "-o"];
+    let quiet = ["-D", "-f", "-ttt", "-y", "-s", "64", "-e", "trace=read,recvfrom,write,sendto,writev,pwrite64,fdatasync,fsync", "-o"];
     let mut wrap = vec![strace.display().to_string()];
-    wrap.extend(pid_free.iter().map(|s| (*s).to_owned()));
+    wrap.extend(quiet.iter().map(|s| (*s).to_owned()));
     wrap.push(trace.display().to_string());
     let mut server = rewrap(server, folder.path(), wrap)?;
     server.start().await?;
@@ -113,7 +113,7 @@ impl Drop for SmallDisk {
 async fn a_disk_that_is_full_for_a_while_loses_nothing_acknowledged() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let disk = SmallDisk::mount(&folder.path().join("data"), 200)?;
-    let setup = Setup { config: "[journal]\nsegment_mib = 4\n".into(), ..Setup::default() };
+    let setup = Setup { config: "[journal]\nsegment_mib = 1\n".into(), ..Setup::default() };
     let mut server = Server::prepare(folder.path(), setup)?;
     let staged = stage(&server, Size { seed: 6, restaurants: 6, sites: 1, trucks: 2 }, "config/library")?;
     server.start().await?;
@@ -121,14 +121,17 @@ async fn a_disk_that_is_full_for_a_while_loses_nothing_acknowledged() -> Result<
     e2e::eventually("load flows", Duration::from_secs(20), || async { Ok((load.count() > 200).then_some(())) }).await?;
     let ballast = disk.fill()?;
     let full = full_minute(&load).await;
+    let refused = server.metric("ingest_journal_failed_total").await?;
+    ensure!(refused > 0.0, "the disk was never full for the journal");
     std::fs::remove_file(ballast)?;
     let before = load.count();
     e2e::eventually("load flows again", Duration::from_secs(60), || async { Ok((load.count() > before + 200).then_some(())) }).await?;
     let acknowledged = load.finish().await;
     server.check()?;
+    worked_off(&server.administrator().await?).await?;
     server.stop()?;
     let found = everything_is_there(&server, &acknowledged).await?;
-    println!("disk full: {full} acknowledged meanwhile (from the space kept ahead), {found} acknowledged in all, none lost");
+    println!("disk full: {refused} appends refused, {full} acknowledged from the space kept ahead; {found} acknowledged in all, none lost");
     Ok(())
 }
 

@@ -48,7 +48,7 @@ async fn mosquitto_pub_is_acknowledged_in_both_versions_and_all_qualities() -> R
     eventually("all are stored", Duration::from_secs(10), || async {
         let devices = api.get("/api/v1/devices?q=fume-a").await?;
         let id = devices["items"][0]["id"].as_i64().context("the device's id")?;
-        let loss = api.get(&format!("/api/v1/devices/{id}/loss?from=2026-09-01&to=2026-12-31")).await?;
+        let loss = api.get(&format!("/api/v1/devices/{id}/loss?from_day=2026-09-15&to_day=2026-11-30")).await?;
         let stored: i64 = loss.as_array().context("loss days")?.iter().filter_map(|d| d["stored"].as_i64()).sum();
         Ok((stored == sent).then_some(()))
     })

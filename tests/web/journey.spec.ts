@@ -23,7 +23,8 @@ test('a value published over MQTT becomes an alert and a case that moves', async
   const client = await connect(code, device.identity, secretOf(device))
 
   await page.goto(`/devices/${device.device}`)
-  await expect(page.getByTestId('latest')).toBeVisible()
+  await expect(page.locator('.fresh')).toHaveClass(/live/)
+  await expect(page.getByText('尚无数据').first()).toBeVisible()
   const value = Number((20 + Math.random() * 20).toFixed(3))
   await publish(client, code, { fume: value, fan_on: 1 })
   await expect(page.locator('[data-quantity="fume"]').first()).toHaveAttribute('data-value', String(value))
