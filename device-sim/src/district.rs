@@ -132,7 +132,7 @@ fn restaurant(seed: u64, i: u32) -> Restaurant {
     let draw = |what: u64| uniform(&[seed, 1, u64::from(i), what]);
     let along = draw(0) * f64::from(EXTENT_KM.0) * 1000.0;
     let street = f64::from(pick(EXTENT_KM.1, &[seed, 2, u64::from(i)])) * 1000.0;
-    let wire = if i % 2 == 0 { Wire::Mqtt } else { Wire::Hj212 };
+    let wire = if i.is_multiple_of(2) { Wire::Mqtt } else { Wire::Hj212 };
     let device = format!("fume-{n:04}");
     Restaurant {
         code: format!("r-{n:04}"),

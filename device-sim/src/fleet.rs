@@ -125,9 +125,3 @@ async fn drive(
     }
     member.link.drain(Duration::from_secs(30), &tally).await
 }
-
-/// Waits until every member has caught up with the clock or the fleet ends.
-pub async fn caught_up(tally: &Tally) -> bool {
-    let members = tally.members.load(Ordering::Relaxed);
-    members > 0 && tally.caught_up.load(Ordering::Relaxed) >= members
-}

@@ -198,7 +198,11 @@ fn fume(seed: u64, i: u64, _restaurant: &Restaurant, timeline: Timeline, judging
     };
     // A demonstration that is watched for longer sees it again.
     let again = repeats(timeline, judging);
-    let stretches = again.flat_map(|shift| once.iter().map(move |s| Stretch { from_ms: s.from_ms + shift, to_ms: s.to_ms + shift, ..*s })).collect();
+    let stretches = again
+        .flat_map(|shift| {
+            once.iter().map(move |s| Stretch { from_ms: s.from_ms + shift, to_ms: s.to_ms + shift, ..*s })
+        })
+        .collect();
     FumePlan { role, base: 0.3 + 0.5 * draw(2), stretches, key: mix(&[seed, 12, i]) }
 }
 
@@ -275,9 +279,12 @@ fn truck(seed: u64, i: u64, truck: &Truck, timeline: Timeline, judging: Judging)
     };
     let ramp_s = judging.fix_interval_s * 5;
     match role {
-        Role::OffRoute => repeats(timeline, judging).for_each(|shift| plan.detour(at + shift, ramp_s, judging.off_route_s * 2)),
+        Role::OffRoute => {
+            repeats(timeline, judging).for_each(|shift| plan.detour(at + shift, ramp_s, judging.off_route_s * 2));
+        }
         Role::NearShortDetour => {
-            repeats(timeline, judging).for_each(|shift| plan.detour(at + shift, ramp_s, (judging.off_route_s / 2 - ramp_s).max(0)));
+            repeats(timeline, judging)
+                .for_each(|shift| plan.detour(at + shift, ramp_s, (judging.off_route_s / 2 - ramp_s).max(0)));
         }
         Role::NearLane => plan.lane_m = 35.0,
         Role::NearWildFix => plan.wild_ms = (0..6).map(|k| at + k * fix_ms * 20).collect(),

@@ -32,7 +32,9 @@ pub fn write(district: &District, modbus_first_port: u16, out: &Path) -> Result<
 
 fn offices() -> Vec<Value> {
     let mut all = vec![json!({"code": "bureau", "name": "示范区城市管理局"})];
-    all.extend((1..=3).map(|n| json!({"code": format!("squadron-{n}"), "name": format!("执法{n}中队"), "parent": "bureau"})));
+    all.extend(
+        (1..=3).map(|n| json!({"code": format!("squadron-{n}"), "name": format!("执法{n}中队"), "parent": "bureau"})),
+    );
     all
 }
 
@@ -138,13 +140,15 @@ fn devices(district: &District, modbus_first_port: u16) -> Result<(Vec<Value>, V
         installations.push(json!({"device": code, "subject": subject, "valid_from": SINCE}));
     };
     for r in &district.restaurants {
-        let (profile, protocol) = if r.wire == Wire::Mqtt { ("fume-mqtt", "mqtt") } else { ("fume-hj212-generic", "hj212") };
+        let (profile, protocol) =
+            if r.wire == Wire::Mqtt { ("fume-mqtt", "mqtt") } else { ("fume-hj212-generic", "hj212") };
         add(&r.device, profile, protocol, &r.identity, &r.code, None);
     }
     for (n, s) in district.sites.iter().enumerate() {
         add(&s.dust_device, "dust-hj212-ug", "hj212", &s.dust_identity, &s.code, None);
         add(&s.camera_device, "gate-camera-mqtt", "mqtt", &s.camera_device, &s.gate, None);
-        let port = modbus_first_port.checked_add(u16::try_from(n).context("too many sites")?).context("too many sites")?;
+        let port =
+            modbus_first_port.checked_add(u16::try_from(n).context("too many sites")?).context("too many sites")?;
         let poll = json!({"address": format!("127.0.0.1:{port}"), "unit": 1, "interval_ms": 5000});
         add(&s.washer_device, "washer-modbus", "modbus", &s.washer_device, &s.gate, Some(poll));
     }
@@ -158,7 +162,9 @@ fn devices(district: &District, modbus_first_port: u16) -> Result<(Vec<Value>, V
 /// TOML has no null: what is not known is left out.
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(map) => map.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect(),
+        Value::Object(map) => {
+            map.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect()
+        }
         other => other,
     }
 }

@@ -71,7 +71,7 @@ pub fn washer(district: &District, index: usize, at_ms: i64) -> [u16; 6] {
 }
 
 /// The plate that leaves the gate in the minute of `at_ms`, if one does.
-pub fn vehicle_exit<'a>(district: &'a District, index: usize, at_ms: i64) -> Option<&'a str> {
+pub fn vehicle_exit(district: &District, index: usize, at_ms: i64) -> Option<&str> {
     let key = mix(&[district.size.seed, 32, index_u64(index)]);
     let minute = at_ms.div_euclid(60_000);
     if uniform(&[key, minute.unsigned_abs()]) >= 0.2 || district.trucks.is_empty() {

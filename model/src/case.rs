@@ -81,10 +81,9 @@ impl CaseState {
         use CaseState as S;
         Ok(match (self, wanted) {
             (S::Registered, M::Verify) => S::Verifying,
-            (S::Verifying, M::File) => S::Filed,
+            (S::Verifying, M::File) | (S::Dispatched, M::Return) => S::Filed,
             (S::Registered | S::Verifying, M::Reject) => S::Rejected,
             (S::Filed, M::Dispatch) | (S::Handled, M::Rework) => S::Dispatched,
-            (S::Dispatched, M::Return) => S::Filed,
             (S::Dispatched, M::Handle) => S::Handled,
             (S::Handled, M::Close) => S::Closed,
             (S::Registered | S::Verifying | S::Filed | S::Dispatched | S::Handled, M::Void) => S::Voided,

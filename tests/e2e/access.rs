@@ -68,7 +68,8 @@ async fn bytes_of_nobody_stop_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut server, token) = started(folder.path()).await?;
     let to = server.addresses().clone();
-    let garbage: Vec<u8> = (0..200_000_u32).map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap_or(0)).collect();
+    let garbage: Vec<u8> =
+        (0..200_000_u32).map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap_or(0)).collect();
     for address in [&to.mqtt, &to.hj212, &to.jt808, &to.web] {
         for start in [0, 1, 17, 4_000] {
             let mut stream = TcpStream::connect(address).await?;

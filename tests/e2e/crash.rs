@@ -43,7 +43,10 @@ impl Load {
         let to = server.addresses();
         for (code, secret) in staged.secrets()? {
             let wire = if code.starts_with("truck") {
-                if code == secret.identity { continue } else { Wire::Jt808(to.jt808.clone()) }
+                if code == secret.identity {
+                    continue;
+                }
+                Wire::Jt808(to.jt808.clone())
             } else if code == secret.identity {
                 Wire::Mqtt(to.mqtt.clone())
             } else {
@@ -52,7 +55,8 @@ impl Load {
             if code.starts_with("camera") {
                 continue;
             }
-            let corridor = district.trucks.iter().find(|t| t.device == code).map(|t| t.corridor.clone()).unwrap_or_default();
+            let corridor =
+                district.trucks.iter().find(|t| t.device == code).map(|t| t.corridor.clone()).unwrap_or_default();
             let device = Speaker { code, identity: secret.identity, secret: secret.secret, wire, corridor };
             let (acknowledged, stop) = (Arc::clone(&acknowledged), Arc::clone(&stop));
             tasks.spawn(async move {
@@ -121,7 +125,13 @@ impl Speaker {
         Ok(())
     }
 
-    async fn drive(&self, address: &str, at_ms: &mut i64, acknowledged: &Acknowledged, stop: &AtomicBool) -> Result<()> {
+    async fn drive(
+        &self,
+        address: &str,
+        at_ms: &mut i64,
+        acknowledged: &Acknowledged,
+        stop: &AtomicBool,
+    ) -> Result<()> {
         let mut stream = TcpStream::connect(address).await?;
         let phone = Phone::from_digits(&self.identity, Version::V2013).context("a phone")?;
         let mut serial = 0;
@@ -150,7 +160,12 @@ impl Speaker {
     }
 
     async fn note(&self, at_ms: &mut i64, step_ms: i64, acknowledged: &Acknowledged) {
-        acknowledged.lock().expect("no test panics while it notes").entry(self.code.clone()).or_default().insert(*at_ms);
+        acknowledged
+            .lock()
+            .expect("no test panics while it notes")
+            .entry(self.code.clone())
+            .or_default()
+            .insert(*at_ms);
         *at_ms += step_ms;
         tokio::time::sleep(PAUSE).await;
     }
@@ -220,7 +235,10 @@ pub(crate) async fn worked_off(api: &e2e::Api) -> Result<()> {
 }
 
 /// Opens what a stopped server left behind and looks for every acknowledged record.
-pub(crate) async fn everything_is_there(server: &Server, acknowledged: &BTreeMap<String, BTreeSet<i64>>) -> Result<usize> {
+pub(crate) async fn everything_is_there(
+    server: &Server,
+    acknowledged: &BTreeMap<String, BTreeSet<i64>>,
+) -> Result<usize> {
     let api_devices = devices(server).await?;
     let database = Database::open(Options::sqlite(server.data_dir().join("chunks.db"))).await?;
     let store = ChunkStore::open(database.clone(), ChunkConfig::default()).await?;
@@ -239,7 +257,12 @@ pub(crate) async fn everything_is_there(server: &Server, acknowledged: &BTreeMap
         let stored: BTreeSet<i64> = store.records(query).await?.iter().map(|r| r.key.at.as_ms()).collect();
         let missing: Vec<&i64> = times.difference(&stored).collect();
         let (count, from) = (missing.len(), missing.first());
-        ensure!(missing.is_empty(), "{code}: {count} of {} acknowledged are not stored, from {from:?} to {:?}", times.len(), missing.last());
+        ensure!(
+            missing.is_empty(),
+            "{code}: {count} of {} acknowledged are not stored, from {from:?} to {:?}",
+            times.len(),
+            missing.last()
+        );
         found += times.len();
     }
     let imbalances = LossLedger::new(store).balance().await?;

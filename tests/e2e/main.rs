@@ -1,5 +1,7 @@
 //! Whole-system tests. One binary; each test starts its own servers on free loopback ports in a folder of its own. A
 //! test's name is the promise it keeps.
+#![allow(clippy::unnecessary_debug_formatting, reason = "paths are quoted into TOML files")]
+#![allow(clippy::duration_suboptimal_units, reason = "limits are compared in seconds")]
 
 mod access;
 mod crash;

@@ -69,7 +69,9 @@ async fn a_backup_comes_back_with_everything() -> Result<()> {
     server.start().await?;
     let mut device = Mqtt::connect(&server.addresses().mqtt, "a", "fume-a", &token).await?;
     device.say("lantian/v1/fume-a/telemetry", r#"{"ts":1790000000000,"values":{"fume":1.25}}"#).await?;
-    server.metric_reaches("ingest_settle_records_total{verdict=\"duplicate\"}", 1.0, std::time::Duration::from_secs(10)).await?;
+    server
+        .metric_reaches("ingest_settle_records_total{verdict=\"duplicate\"}", 1.0, std::time::Duration::from_secs(10))
+        .await?;
     server.stop()
 }
 

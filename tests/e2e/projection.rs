@@ -51,7 +51,8 @@ async fn run_load(server: &mut Server, more: impl AsyncFnOnce() -> Result<()>) -
     eventually("load flows", Duration::from_secs(20), || async { Ok((load.count() > 500).then_some(())) }).await?;
     more().await?;
     let before = load.count();
-    eventually("load goes on", Duration::from_secs(20), || async { Ok((load.count() > before + 100).then_some(())) }).await?;
+    eventually("load goes on", Duration::from_secs(20), || async { Ok((load.count() > before + 100).then_some(())) })
+        .await?;
     load.finish().await;
     // Sealed within a minute, then written.
     eventually("the projection has caught up", Duration::from_secs(150), || async {
@@ -72,7 +73,12 @@ async fn influxdb_holds_every_value_after_its_own_outage() -> Result<()> {
     let mut influx = Some(influx);
     run_load(&mut server, async || {
         let away = influx.take().context("influx runs")?;
-        let back = away.outage(async { tokio::time::sleep(Duration::from_secs(seconds)).await; Ok(()) }).await?;
+        let back = away
+            .outage(async {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                Ok(())
+            })
+            .await?;
         influx = Some(back);
         Ok(())
     })
@@ -91,7 +97,11 @@ async fn influxdb_holds_every_value_after_its_own_outage() -> Result<()> {
 }
 
 /// Counts the stored values that the answer holds; a wrong one is an error.
-fn compare_influx(kind: &str, answer: &serde_json::Value, wanted: &BTreeMap<(String, i64, i64, String), f64>) -> Result<usize> {
+fn compare_influx(
+    kind: &str,
+    answer: &serde_json::Value,
+    wanted: &BTreeMap<(String, i64, i64, String), f64>,
+) -> Result<usize> {
     let series = &answer["results"][0]["series"][0];
     let (Some(columns), Some(rows)) = (series["columns"].as_array(), series["values"].as_array()) else { return Ok(0) };
     // The answer names devices by code; event time, field and value find the stored one.
@@ -107,7 +117,8 @@ fn compare_influx(kind: &str, answer: &serde_json::Value, wanted: &BTreeMap<(Str
     }
     let mut found = 0;
     for ((_, at, _, field), value) in wanted.iter().filter(|((k, ..), _)| k == kind) {
-        let shown = by_time.get_mut(&(*at, field.as_str())).with_context(|| format!("{kind} {field} at {at} is missing"))?;
+        let shown =
+            by_time.get_mut(&(*at, field.as_str())).with_context(|| format!("{kind} {field} at {at} is missing"))?;
         let place = shown.iter().position(|v| (v - value).abs() < f64::EPSILON * value.abs().max(1.0));
         shown.swap_remove(place.with_context(|| format!("{kind} {field} at {at}: {value} is not among {shown:?}"))?);
         found += 1;
@@ -121,7 +132,10 @@ async fn victoriametrics_holds_every_value() -> Result<()> {
     let victoria = Victoria::start(folder.path()).await?;
     let token = folder.path().join("token");
     std::fs::write(&token, "unused")?;
-    let config = format!("[influx]\nurl = {:?}\napi = \"v2\"\norg = \"o\"\nbucket = \"b\"\ntoken_file = {token:?}\n", victoria.url);
+    let config = format!(
+        "[influx]\nurl = {:?}\napi = \"v2\"\norg = \"o\"\nbucket = \"b\"\ntoken_file = {token:?}\n",
+        victoria.url
+    );
     let mut server = Server::prepare(folder.path(), Setup { config, ..Setup::default() })?;
     run_load(&mut server, async || Ok(())).await?;
     let wanted = wanted(&stored(&mut server).await?);

@@ -19,14 +19,18 @@ pub(crate) fn add(server: &Server, arguments: &[&str]) -> Result<String> {
     let mut all = vec!["device", "add"];
     all.extend(arguments);
     let text = server.command(&all)?;
-    let secret = text.lines().find(|l| ["password", "pw", "auth_code"].iter().any(|n| l.split_whitespace().next() == Some(n)));
+    let secret =
+        text.lines().find(|l| ["password", "pw", "auth_code"].iter().any(|n| l.split_whitespace().next() == Some(n)));
     Ok(secret.and_then(|l| l.split_whitespace().last()).context("no secret was printed")?.to_owned())
 }
 
 fn mosquitto(server: &Server, program: &str, version: &str, token: &str, arguments: &[&str]) -> Result<Command> {
     let (host, port) = server.addresses().mqtt.rsplit_once(':').context("an address")?;
     let mut command = tools::command(program)?;
-    command.args(["-h", host, "-p", port, "-V", version, "-u", "fume-a", "-P", token]).args(arguments).stdin(Stdio::null());
+    command
+        .args(["-h", host, "-p", port, "-V", version, "-u", "fume-a", "-P", token])
+        .args(arguments)
+        .stdin(Stdio::null());
     Ok(command)
 }
 
@@ -118,7 +122,12 @@ async fn frames_by_printf_and_nc_get_the_right_answers() -> Result<()> {
     let phone = "013900000001";
     add(&server, &["--code", "truck-a", "--profile", "truck-jt808", "--identity", phone])?;
     // The running server takes over what another process wrote within a second or two.
-    let frame = crate::wire::hj212_frame(mn, &password, "20261001080000000", "DataTime=20261001080000;a34002-Rtd=61.5,a34002-Flag=N");
+    let frame = crate::wire::hj212_frame(
+        mn,
+        &password,
+        "20261001080000000",
+        "DataTime=20261001080000;a34002-Rtd=61.5,a34002-Flag=N",
+    );
     let wanted = format!("QN=20261001080000000;ST=91;CN=9014;PW={password};MN={mn};Flag=4;CP=&&&&");
     let shown = String::from_utf8_lossy(&frame).replace('%', "%%").replace('\r', "\\r").replace('\n', "\\n");
     eventually("nc gets a 9014", Duration::from_secs(15), || async {
@@ -142,7 +151,7 @@ async fn frames_by_printf_and_nc_get_the_right_answers() -> Result<()> {
             plate: b"X",
         }),
     );
-    let shown: String = register.iter().map(|b| format!("\\{b:03o}")).collect();
+    let shown = register.iter().fold(String::new(), |text, byte| text + &format!("\\{byte:03o}"));
     let answer = nc(&server.addresses().jt808, &shown)?;
     ensure!(answer.get(1..3) == Some(&[0x81, 0x00]), "{answer:02x?}");
     ensure!(answer.get(13..16) == Some(&[0, 7, 0]), "serial and result of {answer:02x?}");

@@ -111,7 +111,15 @@ pub(crate) async fn whatever_comes(stream: &mut TcpStream, limit: Duration) -> V
 
 /// An HJ 212 real-time frame that wants an answer.
 pub(crate) fn hj212_frame(mn: &str, password: &str, qn: &str, data: &str) -> Vec<u8> {
-    let head = Head { qn: Some(qn), st: Some("22"), cn: Some("2011"), pw: Some(password), mn: Some(mn), flag: Some(5), packet: None };
+    let head = Head {
+        qn: Some(qn),
+        st: Some("22"),
+        cn: Some("2011"),
+        pw: Some(password),
+        mn: Some(mn),
+        flag: Some(5),
+        packet: None,
+    };
     encode(&head, data)
 }
 

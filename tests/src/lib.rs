@@ -1,6 +1,8 @@
 //! The harness of the whole-system tests and stages: real binaries, real sockets, real files, test servers on free
 //! loopback ports in temporary folders. It knows the product only from outside: command line, wires, HTTP.
-#![allow(clippy::missing_errors_doc, reason = "every call here fails with a message for the test's reader")]
+#![allow(clippy::unnecessary_debug_formatting, reason = "paths are quoted into TOML files")]
+#![allow(clippy::format_push_string, reason = "small files of a test, written once")]
+#![allow(clippy::duration_suboptimal_units, reason = "limits are compared in seconds")]
 
 pub mod api;
 pub mod district;

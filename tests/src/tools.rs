@@ -109,7 +109,7 @@ impl Influx {
         Self::start_at(&self.folder, self.port).await
     }
 
-    /// An InfluxQL query's JSON.
+    /// The JSON answer of a query in `InfluxQL`.
     pub async fn query(&self, query: &str, post: bool) -> Result<serde_json::Value> {
         let client = reqwest::Client::new();
         let url = format!("{}/query", self.url);

@@ -87,14 +87,14 @@ impl Dialect for Terminal {
                     heard.push(Heard::Reply(self.next(&Message::Authenticate(authenticate)).1));
                 }
                 Message::RegisterReply { result, .. } => {
-                    heard.push(Heard::Refused(format!("registration: result {result}")))
+                    heard.push(Heard::Refused(format!("registration: result {result}")));
                 }
                 Message::PlatformReply { id: id::AUTHENTICATE, result: 0, .. } => heard.push(Heard::Ready),
                 Message::PlatformReply { id: id::AUTHENTICATE, result, .. } => {
                     heard.push(Heard::Refused(format!("authentication: result {result}")));
                 }
                 Message::PlatformReply { serial, id: id::POSITION, result: 0 } => {
-                    heard.push(Heard::Answer(u64::from(serial)))
+                    heard.push(Heard::Answer(u64::from(serial)));
                 }
                 _ => {}
             }

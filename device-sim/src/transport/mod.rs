@@ -53,7 +53,7 @@ pub enum Payload {
 
 #[derive(Debug)]
 pub enum Link {
-    Mqtt(mqtt::MqttLink),
+    Mqtt(Box<mqtt::MqttLink>),
     Hj212(tcp::FrameLink<hj212::Logger>),
     Jt808(tcp::FrameLink<jt808::Terminal>),
     Modbus(modbus::Washer),
@@ -62,7 +62,7 @@ pub enum Link {
 /// A link over a device's wire; it connects when it first sends.
 pub fn connect(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
     Ok(match wire {
-        Wire::Mqtt => Link::Mqtt(mqtt::MqttLink::new(&targets.mqtt, secret)?),
+        Wire::Mqtt => Link::Mqtt(Box::new(mqtt::MqttLink::new(&targets.mqtt, secret)?)),
         Wire::Hj212 => {
             Link::Hj212(tcp::FrameLink::new(&targets.hj212, hj212::Logger::new(&secret.identity, &secret.secret)))
         }

@@ -28,7 +28,7 @@ impl MqttLink {
         let mut options =
             MqttOptions::new(format!("sim-{}", secret.identity), host, port.parse().context("read the port")?);
         options.set_credentials(secret.identity.clone(), secret.secret.clone());
-        options.set_keep_alive(Duration::from_secs(60)).set_clean_session(false).set_inflight(40);
+        options.set_keep_alive(Duration::from_mins(1)).set_clean_session(false).set_inflight(40);
         let (client, events) = AsyncClient::new(options, 64);
         Ok(Self { client, events, outstanding: 0 })
     }

@@ -29,7 +29,11 @@ pub async fn run() -> Result<()> {
     server.start().await?;
     let rss_idle = rss_mib(server.pid()?)?;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    println!("RSS: {rss_idle:.0} MiB at start, {:.0} MiB 60 s after start with {} devices registered", rss_mib(server.pid()?)?, 2_000);
+    println!(
+        "RSS: {rss_idle:.0} MiB at start, {:.0} MiB 60 s after start with {} devices registered",
+        rss_mib(server.pid()?)?,
+        2_000
+    );
 
     let mosquitto = Mosquitto::start(folder.path()).await?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -46,8 +50,14 @@ pub async fn run() -> Result<()> {
     let acknowledged = median(ours.iter().map(|t| t.acknowledged_per_second).collect());
     let settled = median(ours.iter().map(|t| t.settled_per_second).collect());
     let peer = median(theirs);
-    println!("durable MQTT QoS 1, {CONNECTIONS} connections, 6 fields: {acknowledged:.0}/s acknowledged, {settled:.0}/s through everything (median of {RUNS})");
-    println!("mosquitto with a subscriber that does nothing: {peer:.0}/s; ratio lantian/mosquitto {:.2} acknowledged, {:.2} through everything", acknowledged / peer, settled / peer);
+    println!(
+        "durable MQTT QoS 1, {CONNECTIONS} connections, 6 fields: {acknowledged:.0}/s acknowledged, {settled:.0}/s through everything (median of {RUNS})"
+    );
+    println!(
+        "mosquitto with a subscriber that does nothing: {peer:.0}/s; ratio lantian/mosquitto {:.2} acknowledged, {:.2} through everything",
+        acknowledged / peer,
+        settled / peer
+    );
     if let Some(last) = ours.last() {
         println!("CPU of the server per message, by thread (µs): {}", stages(&last.cpu_us));
     }
@@ -137,7 +147,15 @@ async fn through_mosquitto(mosquitto: &Mosquitto) -> Result<f64> {
 /// Runs the load generator as a process of its own.
 fn load(address: &str, staged: Option<&Staged>, pace: &[&str], seconds: u64) -> Result<Outcome> {
     let mut command = Command::new(crate::process::binary("device-sim")?);
-    command.args(["load", "--mqtt", address, "--connections", &CONNECTIONS.to_string(), "--seconds", &seconds.to_string()]);
+    command.args([
+        "load",
+        "--mqtt",
+        address,
+        "--connections",
+        &CONNECTIONS.to_string(),
+        "--seconds",
+        &seconds.to_string(),
+    ]);
     command.args(pace).stdin(Stdio::null());
     if let Some(staged) = staged {
         command.arg("--credentials").arg(&staged.credentials);
@@ -192,7 +210,12 @@ pub(crate) fn mqtt_devices(secrets: &Secrets) -> impl Iterator<Item = (&String, 
 
 /// A percentile of sorted values.
 pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
     sorted.get(index).copied().unwrap_or(0.0)
 }

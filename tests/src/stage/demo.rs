@@ -11,8 +11,12 @@ const SIZE: Size = Size { seed: 7, restaurants: 120, sites: 6, trucks: 30 };
 pub async fn run() -> Result<()> {
     let folder = crate::tools::root().join("target/demo");
     std::fs::remove_dir_all(&folder).ok(); // a demonstration starts afresh
-    let mut show = start_show(&folder, SIZE, "[district]\nname = \"合成示范区\"\n").await.context("start the demonstration")?;
-    println!("合成示范区: {} restaurants, {} sites, {} trucks; windows are shortened (演示参数).", SIZE.restaurants, SIZE.sites, SIZE.trucks);
+    let mut show =
+        start_show(&folder, SIZE, "[district]\nname = \"合成示范区\"\n").await.context("start the demonstration")?;
+    println!(
+        "合成示范区: {} restaurants, {} sites, {} trucks; windows are shortened (演示参数).",
+        SIZE.restaurants, SIZE.sites, SIZE.trucks
+    );
     println!("Within three minutes a case of each rule is open. Logs: {}. Ctrl-C stops everything.", folder.display());
     println!("{}   user: {}   password: {}", show.server.url(), show.user, show.password);
     loop {

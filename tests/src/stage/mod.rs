@@ -1,5 +1,5 @@
 //! The stages behind `make demo`, `make browser-test`, `make screenshots` and `make bench`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "stages talk to the person who started them")]
+#![expect(clippy::print_stdout, reason = "stages talk to the person who started them")]
 
 pub mod bench;
 pub mod browser;
@@ -62,5 +62,8 @@ fn random_password() -> Result<String> {
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
     let mut bytes = [0_u8; 14];
     std::fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes)).context("read random bytes")?;
-    Ok(bytes.iter().map(|b| char::from(LETTERS.get(usize::from(*b) % LETTERS.len()).copied().unwrap_or(b'x'))).collect())
+    Ok(bytes
+        .iter()
+        .map(|b| char::from(LETTERS.get(usize::from(*b) % LETTERS.len()).copied().unwrap_or(b'x')))
+        .collect())
 }

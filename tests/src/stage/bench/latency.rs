@@ -40,13 +40,17 @@ async fn both(server: &Server, api: &Api, staged: &Staged) -> Result<()> {
     page.sort_by(f64::total_cmp);
     println!(
         "publish to open device page beside {BACKGROUND} msg/s: p50 {:.1} ms, p99 {:.1} ms ({} values)",
-        percentile(&page, 0.5), percentile(&page, 0.99), page.len()
+        percentile(&page, 0.5),
+        percentile(&page, 0.99),
+        page.len()
     );
     let mut alert = to_alert(server, api, rest).await?;
     alert.sort_by(f64::total_cmp);
     println!(
         "publish to alert on the page beside {BACKGROUND} msg/s: p50 {:.1} ms, p99 {:.1} ms ({} alerts)",
-        percentile(&alert, 0.5), percentile(&alert, 0.99), alert.len()
+        percentile(&alert, 0.5),
+        percentile(&alert, 0.99),
+        alert.len()
     );
     Ok(())
 }
@@ -60,7 +64,9 @@ async fn publisher(server: &Server, (_, secret): &Credential<'_>) -> Result<Asyn
     options.set_credentials(secret.identity.clone(), secret.secret.clone());
     let (client, mut events) = AsyncClient::new(options, 100);
     while !matches!(events.poll().await?, Event::Incoming(rumqttc::Packet::ConnAck(_))) {}
-    tokio::spawn(async move { while !matches!(events.poll().await, Err(_) | Ok(Event::Outgoing(Outgoing::Disconnect))) {} });
+    tokio::spawn(
+        async move { while !matches!(events.poll().await, Err(_) | Ok(Event::Outgoing(Outgoing::Disconnect))) {} },
+    );
     Ok(client)
 }
 
@@ -104,7 +110,14 @@ async fn to_page(server: &Server, api: &Api, device: &Credential<'_>) -> Result<
     for n in 1..=VALUES {
         let value = f64::from(n) / 1000.0;
         let begin = Instant::now();
-        client.publish(format!("lantian/v1/{}/telemetry", device.0), QoS::AtLeastOnce, false, json!({"fume": value}).to_string()).await?;
+        client
+            .publish(
+                format!("lantian/v1/{}/telemetry", device.0),
+                QoS::AtLeastOnce,
+                false,
+                json!({"fume": value}).to_string(),
+            )
+            .await?;
         next(&mut socket, |m| {
             let values = m["data"]["values"].as_array();
             values.is_some_and(|all| all.iter().any(|v| v["value"].as_f64().is_some_and(|x| (x - value).abs() < 1e-9)))
