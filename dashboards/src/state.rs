@@ -14,9 +14,10 @@ use ingest::live::LiveHub;
 use ingest::loss::LossLedger;
 use ingest::quarantine::{Porch, QuarantineList, WireTrace};
 use ledger::Ledger;
-use model::envelope::Position;
+use model::envelope::{Position, ProtocolKind};
 use model::facts::Facts;
 use model::time::{Clock, EventTime, IngestTime};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub struct WebConfig {
     pub district: String,
     /// Text that must stand on the map.
     pub attribution: String,
+    /// Where devices reach us, for the settings that go with a credential.
+    pub listeners: Listeners,
     /// A folder to serve the page from instead of the embedded one.
     pub web_dir: Option<PathBuf>,
     /// The cookie is marked `Secure`: behind TLS.
@@ -91,6 +94,7 @@ impl Default for WebConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             district: String::new(),
             attribution: String::new(),
+            listeners: Listeners::default(),
             web_dir: None,
             secure_cookie: false,
             origins: Vec::new(),
@@ -99,6 +103,26 @@ impl Default for WebConfig {
             request_seconds_max: 30,
             sockets_max: 300,
             sockets_per_user_max: 10,
+        }
+    }
+}
+
+/// Addresses that listen for devices; `None`: switched off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Listeners {
+    pub mqtt: Option<SocketAddr>,
+    pub hj212: Option<SocketAddr>,
+    pub jt808: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Where a device of that protocol connects to; Modbus devices are dialled by us.
+    pub const fn of(self, protocol: ProtocolKind) -> Option<SocketAddr> {
+        match protocol {
+            ProtocolKind::Mqtt => self.mqtt,
+            ProtocolKind::Hj212 => self.hj212,
+            ProtocolKind::Jt808 => self.jt808,
+            ProtocolKind::Modbus => None,
         }
     }
 }

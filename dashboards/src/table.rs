@@ -5,12 +5,12 @@ use crate::dto::alerts::{Acknowledge, AlertDetail, AlertQuery, AlertRow, NewComm
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
 use crate::dto::devices::{
-    CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, FrameRow, InstallationRow, LossDay,
-    LossQuery, NewDevice, NewInstallation, SetEnabled,
+    CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, EventsQuery, FrameRow, InstallationRow,
+    LossDay, LossQuery, NewDevice, NewInstallation, SetEnabled,
 };
 use crate::dto::health::{Health, OutageRow};
 use crate::dto::imports::{ImportQuery, ImportReport};
-use crate::dto::live::{LiveMessage, LiveRequest};
+use crate::dto::live::{EventLive, LiveMessage, LiveRequest};
 use crate::dto::map::MapData;
 use crate::dto::overview::Overview;
 use crate::dto::quarantine::{
@@ -132,6 +132,10 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/devices/{id}/frames", OWN, "The last 50 frames, newest first")
             .reply_list::<FrameRow>()
             .to(frames::frames),
+        get("/devices/{id}/events", OWN, "What happened to it, newest first")
+            .query::<EventsQuery>()
+            .reply_list::<EventLive>()
+            .to(frames::events),
         get("/devices/{id}/loss", OWN, "The loss ledger by day")
             .query::<LossQuery>()
             .reply_list::<LossDay>()

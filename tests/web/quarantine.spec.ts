@@ -1,6 +1,6 @@
 /** An unknown device knocks, is seen, is accepted by a person, and only then is let in. */
 
-import { connect, expect, publish, test, unique } from './support'
+import { connect, expect, MQTT_URL, publish, test, unique } from './support'
 
 test('an unknown device waits until it is accepted on the page', async ({ page }) => {
   const identity = `stranger-${unique()}`
@@ -20,6 +20,7 @@ test('an unknown device waits until it is accepted on the page', async ({ page }
   await page.getByTestId('df-save').click()
 
   await expect(page.getByTestId('credential')).toContainText(`lantian/v1/${identity}/telemetry`)
+  await expect(page.getByTestId('credential')).toContainText(new URL(MQTT_URL).host)
   const secret = (await page.getByTestId('secret').textContent()) ?? ''
   expect(secret.length).toBeGreaterThan(15)
   await page.getByTestId('credential-done').click()

@@ -191,7 +191,8 @@ pub struct CredentialHandout {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CredentialSetting {
-    /// `username`, `password`, `client_id`, `topic`, `mn`, `pw`, `phone`, `auth_code`, `address`.
+    /// `username`, `password`, `client_id`, `topic`, `mn`, `pw`, `phone`, `auth_code`, `address`; and `server`, where it
+    /// connects to: `host:port`, with `0.0.0.0` or `[::]` as the host when we listen on every interface.
     pub name: String,
     pub value: String,
     pub secret: bool,
@@ -230,6 +231,18 @@ pub struct DeviceList {
 pub struct PresenceCount {
     pub presence: Presence,
     pub count: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct EventsQuery {
+    /// Seven days before `to` when left out.
+    pub from: Option<Time>,
+    /// Now when left out.
+    pub to: Option<Time>,
+    /// 1–200, default 50.
+    pub limit: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

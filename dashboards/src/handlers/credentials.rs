@@ -27,15 +27,21 @@ pub(crate) async fn rotate(
 pub(crate) fn handout(state: &AppState, id: DeviceId, issued: Issued) -> ApiResult<CredentialHandout> {
     let facts = state.facts();
     let device = facts.devices.get(&id).ok_or_else(ApiError::not_found)?;
+    let server = state.config.listeners.of(device.protocol).map(|at| CredentialSetting {
+        name: "server".to_owned(),
+        value: at.to_string(),
+        secret: false,
+    });
+    let settings = issued.settings.into_iter().map(|one| CredentialSetting {
+        name: one.name.to_owned(),
+        value: one.value,
+        secret: one.secret,
+    });
     Ok(CredentialHandout {
         device: id.0,
         code: device.code.clone(),
         protocol: device.protocol.into(),
         identity: device.identity.clone(),
-        settings: issued
-            .settings
-            .into_iter()
-            .map(|one| CredentialSetting { name: one.name.to_owned(), value: one.value, secret: one.secret })
-            .collect(),
+        settings: server.into_iter().chain(settings).collect(),
     })
 }

@@ -211,7 +211,12 @@ pub(crate) async fn edit(
 ) -> ApiResult<Json<DeviceDetail>> {
     let old = seen(&state.facts(), &caller, id)?;
     let poll = match (wanted.poll, &old.poll) {
-        (Some(target), Some(old)) => Some(ModbusPoll { pause_ms: old.pause_ms, max_gap: old.max_gap, ..poll(target) }),
+        (Some(target), Some(old)) => Some(ModbusPoll {
+            pause_ms: old.pause_ms,
+            max_gap: old.max_gap,
+            registers: old.registers.clone(),
+            ..poll(target)
+        }),
         (Some(target), None) => Some(poll(target)),
         (None, old) => old.clone(),
     };

@@ -1,17 +1,22 @@
-//! The last frames of a device with verdict and acknowledgement time; raw bytes read back from the journal.
+//! The last frames of a device with verdict and acknowledgement time, raw bytes read back from the journal; and its events.
 
 use crate::dto::common::Time;
-use crate::dto::devices::FrameRow;
-use crate::extract::{Caller, Id, Json};
+use crate::dto::devices::{EventsQuery, FrameRow};
+use crate::dto::live::EventLive;
+use crate::extract::{Caller, Id, Json, Search, page_size};
 use crate::handlers::devices::seen;
+use crate::live::event;
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use crate::view::refs;
 use axum::extract::State;
+use ingest::chunks::RecordQuery;
 use ingest::journal::Journal;
 use ingest::journal::entry::Entry;
 use ingest::quarantine::QuarantineFilter;
 use model::envelope::{Channel, Envelope, Position, edge_remark};
+use model::record::RecordKind;
+use model::time::EventTime;
 use model::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +69,32 @@ pub(crate) async fn read(journal: &Arc<Journal>, positions: Vec<Position>) -> Ap
     tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal(&error))
 }
 
+/// What happened to a device, newest first.
+pub(crate) async fn events(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Search(query): Search<EventsQuery>,
+) -> ApiResult<Json<Vec<EventLive>>> {
+    let device = seen(&state.facts(), &caller, id)?;
+    let to = query.to.map_or_else(|| state.event_now().plus_ms(1), EventTime::from);
+    let from = query.from.map_or(to.plus_ms(-EVENTS_BACK_MS), EventTime::from);
+    if from >= to {
+        return Err(ApiError::field("from", "must be before to"));
+    }
+    let wanted = RecordQuery {
+        device: device.id,
+        kinds: vec![RecordKind::Event],
+        from,
+        to,
+        limit: page_size(query.limit),
+        as_of: None,
+    };
+    let mut records = state.chunks.records(wanted).await?;
+    records.sort_by_key(|record| std::cmp::Reverse(record.key.at));
+    Ok(Json(records.iter().filter_map(event).collect()))
+}
+
 pub(crate) fn channel_word(channel: Channel) -> String {
     serde_json::to_value(channel).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
@@ -82,3 +113,5 @@ fn remarks(bits: u8) -> Vec<String> {
 
 /// Frames read back for one answer.
 const FRAMES_MAX: usize = 256;
+/// How far back events are looked for when nothing is asked: seven days.
+const EVENTS_BACK_MS: i64 = 7 * 86_400_000;

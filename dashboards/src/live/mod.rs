@@ -8,6 +8,8 @@ mod connection;
 mod feeds;
 mod topics;
 
+pub(crate) use topics::event;
+
 use crate::extract::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;

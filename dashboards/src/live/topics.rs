@@ -227,7 +227,7 @@ fn device_live(
     }
 }
 
-fn event(record: &SettledRecord) -> Option<EventLive> {
+pub(crate) fn event(record: &SettledRecord) -> Option<EventLive> {
     let happening = record.body.happening.as_ref()?;
     Some(EventLive {
         kind: RecordKind::Event.into(),

@@ -1,13 +1,13 @@
 //! The judge's loop: takes what settle hands on, marks revisions as published, judges, and tells settle how far it is.
 
 use anyhow::{Context, Result};
-use cases::judge::{Deadline, RawFrame, RawFrames};
 use cases::Judge;
+use cases::judge::{Deadline, RawFrame, RawFrames};
 use dashboards::Pulse;
 use ingest::journal::Journal;
 use ingest::journal::entry::Entry;
 use ledger::Ledger;
-use model::envelope::Position;
+use model::envelope::{Channel, Position};
 use model::facts::Facts;
 use model::stream::{Batch, Item};
 use model::time::{EventTime, IngestTime};
@@ -67,7 +67,7 @@ impl RawFrames for Frames {
         match self.0.read_at(position) {
             Ok(Some(Entry::Frame(envelope))) => Some(RawFrame {
                 received: envelope.received,
-                channel: format!("{:?}", envelope.channel),
+                channel: word(envelope.channel),
                 raw: envelope.raw,
             }),
             Ok(_) => None,
@@ -79,12 +79,20 @@ impl RawFrames for Frames {
     }
 }
 
+/// As the API writes it: `mqtt_telemetry`.
+fn word(channel: Channel) -> String {
+    serde_json::to_value(channel).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Working time by the calendar of that code; around the clock when there is none.
 pub(super) fn deadline(calendar: &str) -> Deadline {
     let code = calendar.to_owned();
     Arc::new(move |facts: &Facts, opened: IngestTime, minutes: u32| {
         let plain = opened.plus_ms(i64::from(minutes) * 60_000);
-        let Some(calendar) = facts.calendars.get(&code).or_else(|| facts.calendars.values().next()) else { return plain };
-        ledger::calendar::add_working_minutes(calendar, EventTime(opened.0), minutes).map_or(plain, |due| IngestTime(due.0))
+        let Some(calendar) = facts.calendars.get(&code).or_else(|| facts.calendars.values().next()) else {
+            return plain;
+        };
+        ledger::calendar::add_working_minutes(calendar, EventTime(opened.0), minutes)
+            .map_or(plain, |due| IngestTime(due.0))
     })
 }

@@ -54,7 +54,9 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
     crate::commands::check_format(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (main, chunks) = match &config.database_url {
-        None => (Options::sqlite(config.data_dir.join("lantian.db")), Options::sqlite(config.data_dir.join("chunks.db"))),
+        None => {
+            (Options::sqlite(config.data_dir.join("lantian.db")), Options::sqlite(config.data_dir.join("chunks.db")))
+        }
         Some(url) => (Options::url(url)?, Options::url(url)?.schema("chunks")),
     };
     let main = Database::open(main).await.context("open the database")?;
@@ -89,7 +91,9 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let clean = system.stop(&config, &phases).await;
     match (failed.is_cancelled(), clean) {
         (true, _) => Err(anyhow!("go on: a task failed, see the log")),
-        (false, false) => Err(anyhow!("stop within {} s; see the log for who was pending", config.stop_deadline.as_secs())),
+        (false, false) => {
+            Err(anyhow!("stop within {} s; see the log for who was pending", config.stop_deadline.as_secs()))
+        }
         (false, true) => Ok(()),
     }
 }
@@ -128,7 +132,8 @@ impl Listeners {
     async fn bind(config: &Config) -> Result<Self> {
         async fn bind(what: &str, address: Option<std::net::SocketAddr>) -> Result<Option<TcpListener>> {
             let Some(address) = address else { return Ok(None) };
-            let listener = TcpListener::bind(address).await.with_context(|| format!("listen at {address} for {what}"))?;
+            let listener =
+                TcpListener::bind(address).await.with_context(|| format!("listen at {address} for {what}"))?;
             Ok(Some(listener))
         }
         Ok(Self {
@@ -173,7 +178,8 @@ struct System {
 impl System {
     async fn start(config: &Config, stores: Stores, journal: Arc<Journal>, phases: &Phases) -> Result<Self> {
         let Stores { main, chunks: chunks_db, ledger, clock } = stores;
-        let chunks = ChunkStore::open(chunks_db.clone(), ChunkConfig::default()).await.context("open the chunk store")?;
+        let chunks =
+            ChunkStore::open(chunks_db.clone(), ChunkConfig::default()).await.context("open the chunk store")?;
         let porch = Arc::new(Porch::new(PorchConfig::default()));
         machine::restore_porch(&config.data_dir, &porch);
         let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
@@ -189,7 +195,9 @@ impl System {
         };
         let front = start_front(config, &edge, phases)?;
         let listened = Arc::new(AtomicBool::new(false));
-        phases.feeds.spawn("fan-out watch", ticks::watch_fan_out(front.clone(), Arc::clone(&listened), phases.feeds.token()));
+        phases
+            .feeds
+            .spawn("fan-out watch", ticks::watch_fan_out(front.clone(), Arc::clone(&listened), phases.feeds.token()));
         let (batches, received) = mpsc::channel(JUDGE_QUEUE);
         let (judged, judged_seen) = watch::channel(model::envelope::Position::default());
         let judge = open_judge(&main, &ledger, &journal, &config.calendar).await?;
@@ -218,8 +226,23 @@ impl System {
         .await
         .context("start settle")?;
         phases.judge.spawn("judge", judge::run(judge, received, judged, ledger.clone(), pulse.clone()));
-        phases.feeds.spawn("ticks", ticks::run(Arc::clone(&journal), Arc::clone(&clock), config.gateway.clone(), phases.feeds.token()));
-        phases.feeds.spawn("outbox", outbox::run(ledger.clone(), Arc::clone(&journal), main.clone(), phases.feeds.token()));
+        phases.feeds.spawn(
+            "ticks",
+            ticks::run(Arc::clone(&journal), Arc::clone(&clock), config.gateway.clone(), phases.feeds.token()),
+        );
+        phases
+            .feeds
+            .spawn("outbox", outbox::run(ledger.clone(), Arc::clone(&journal), main.clone(), phases.feeds.token()));
+        phases.feeds.spawn(
+            "house",
+            ticks::keep_house(
+                Arc::clone(&journal),
+                chunks.clone(),
+                Arc::clone(&porch),
+                config.data_dir.clone(),
+                phases.feeds.token(),
+            ),
+        );
         let projection = projection::start(config, &chunks, worker.settled(), &ledger, phases)?;
         let app = AppState::new(Parts {
             ledger,
@@ -245,33 +268,51 @@ impl System {
         let (edge, gateway) = (self.edge.clone(), &config.gateway);
         if let Some(listener) = listeners.mqtt {
             let front = self.front.clone();
-            phases.gateway.spawn("mqtt", async move { front.serve(listener).await; Ok(()) });
+            phases.gateway.spawn("mqtt", async move {
+                front.serve(listener).await;
+                Ok(())
+            });
         }
         if let Some(listener) = listeners.hj212 {
             let mut own = gateway::hj212::Hj212Config::default();
             own.tcp.connections_max = count(gateway.hj212_connections_max);
             let serving = gateway::hj212::serve(listener, edge.clone(), own, stop.clone());
-            phases.gateway.spawn("hj212", async move { serving.await; Ok(()) });
+            phases.gateway.spawn("hj212", async move {
+                serving.await;
+                Ok(())
+            });
         }
         if let Some(listener) = listeners.jt808 {
             let mut own = gateway::jt808::Jt808Config::default();
             own.tcp.connections_max = count(gateway.jt808_connections_max);
             let serving = gateway::jt808::serve(listener, edge.clone(), own, stop.clone());
-            phases.gateway.spawn("jt808", async move { serving.await; Ok(()) });
+            phases.gateway.spawn("jt808", async move {
+                serving.await;
+                Ok(())
+            });
         }
         if gateway.modbus {
             let polling = gateway::modbus::serve(edge, gateway::modbus::ModbusConfig::default(), stop);
-            phases.gateway.spawn("modbus", async move { polling.await; Ok(()) });
+            phases.gateway.spawn("modbus", async move {
+                polling.await;
+                Ok(())
+            });
         }
         if let Some(listener) = listeners.web {
             let (app, stop) = (self.app.clone(), phases.page.token());
             phases.page.spawn("page", async move {
                 let service = dashboards::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
-                axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await.context("serve the page")
+                axum::serve(listener, service)
+                    .with_graceful_shutdown(stop.cancelled_owned())
+                    .await
+                    .context("serve the page")
             });
         }
         let app = self.app.clone();
-        phases.page.spawn("push", async move { dashboards::run(app).await; Ok(()) });
+        phases.page.spawn("push", async move {
+            dashboards::run(app).await;
+            Ok(())
+        });
         Ok(())
     }
 
@@ -325,5 +366,12 @@ async fn open_judge(main: &Database, ledger: &Ledger, journal: &Arc<Journal>, ca
 }
 
 fn web_config(config: &Config) -> WebConfig {
-    WebConfig { web_dir: config.web.dir.clone(), secure_cookie: config.web.https, district: config.district.clone(), ..WebConfig::default() }
+    let listeners = dashboards::Listeners { mqtt: config.gateway.mqtt, hj212: config.gateway.hj212, jt808: config.gateway.jt808 };
+    WebConfig {
+        web_dir: config.web.dir.clone(),
+        secure_cookie: config.web.https,
+        district: config.district.clone(),
+        listeners,
+        ..WebConfig::default()
+    }
 }

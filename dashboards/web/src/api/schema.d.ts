@@ -412,6 +412,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to it, newest first
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_devices_id_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{id}/frames": {
         parameters: {
             query?: never;
@@ -1410,7 +1430,10 @@ export interface components {
             settings: components["schemas"]["CredentialSetting"][];
         };
         CredentialSetting: {
-            /** @description `username`, `password`, `client_id`, `topic`, `mn`, `pw`, `phone`, `auth_code`, `address`. */
+            /**
+             * @description `username`, `password`, `client_id`, `topic`, `mn`, `pw`, `phone`, `auth_code`, `address`; and `server`, where it
+             *     connects to: `host:port`, with `0.0.0.0` or `[::]` as the host when we listen on every interface.
+             */
             name: string;
             secret: boolean;
             value: string;
@@ -3373,6 +3396,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_devices_id_events: {
+        parameters: {
+            query?: {
+                /** @description Seven days before `to` when left out. */
+                from?: components["schemas"]["Time"];
+                /** @description Now when left out. */
+                to?: components["schemas"]["Time"];
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventLive"][];
                 };
             };
             /** @description A problem */

@@ -85,7 +85,7 @@ export function chartOption(series: Series, words: Words): Record<string, unknow
     },
     dataZoom: [
       { type: 'inside', filterMode: 'none' },
-      { type: 'slider', height: 18, bottom: 8, filterMode: 'none', labelFormatter: (at: number) => formatShort(fromWallMs(at)) },
+      { type: 'slider', height: 18, bottom: 8, filterMode: 'none', showDataShadow: false, labelFormatter: (at: number) => formatShort(fromWallMs(at)) },
     ],
     xAxis: {
       type: 'time',

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest'
 
 vi.mock('ol/layer/Layer', () => ({ default: class {} }))
-const { cluster, CLUSTER_ABOVE, worstTone } = await import('./things')
+const { apart, cluster, CLUSTER_ABOVE, worstTone } = await import('./things')
 
 const thing = (id: number, tone: 'red' | 'green' = 'green') => ({ id, kind: 'truck' as const, x: 0, y: 0, tone, heading: null, label: '' })
 
@@ -16,4 +16,9 @@ it('draws each thing as itself up to the bound, and none is lost above it', () =
 
 it('shows the worst of a cluster', () => {
   expect(worstTone([thing(1), thing(2, 'red')])).toBe('red')
+})
+
+it('leaves out a label that would cover one before it', () => {
+  const at = (px: number, py: number) => ({ px, py, half: 30 })
+  expect(apart([at(0, 0), at(40, 5), at(40, 30), at(61, 0)])).toEqual([at(0, 0), at(40, 30), at(61, 0)])
 })

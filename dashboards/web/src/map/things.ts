@@ -28,7 +28,12 @@ export interface Drawn {
 }
 
 export const CLUSTER_ABOVE = 200
+/** With more in view only the chosen one is named. */
+const NAMED_BELOW = 80
+const LABEL_HEIGHT = 15
+const LABEL_DOWN = 19
 const CELL_PX = 52
+const FONT = '12px "PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif'
 export const COLOURS: Record<Tone, string> = { red: '#c0262f', orange: '#c06a10', green: '#23834a', blue: '#1d62ab', grey: '#77838f' }
 const WORST: Tone[] = ['red', 'orange', 'blue', 'green', 'grey']
 
@@ -117,8 +122,8 @@ export class ThingsLayer extends Layer {
     }
     this.drawn = cluster(inView)
     this.drawTail(pen, toPx)
-    const named = inView.length <= 40
-    for (const one of this.drawn) this.drawOne(pen, one, named)
+    for (const one of this.drawn) this.drawOne(pen, one)
+    this.drawLabels(pen, inView.length <= NAMED_BELOW)
     return this.canvas
   }
 
@@ -137,7 +142,7 @@ export class ThingsLayer extends Layer {
     pen.setLineDash([])
   }
 
-  private drawOne(pen: CanvasRenderingContext2D, one: Drawn, named: boolean): void {
+  private drawOne(pen: CanvasRenderingContext2D, one: Drawn): void {
     const [first] = one.things
     if (!first) return
     pen.save()
@@ -170,11 +175,36 @@ export class ThingsLayer extends Layer {
     shape(pen, first)
     pen.fill()
     pen.stroke()
-    if (named || first.id === this.selected) {
-      text(pen, first.label, 19, '#1b2733', true)
-    }
     pen.restore()
   }
+
+  /** Names below their things, the chosen and the worst first; one that would cover another is left out. */
+  private drawLabels(pen: CanvasRenderingContext2D, named: boolean): void {
+    const alone = this.drawn.flatMap((one) => (one.things.length === 1 && one.things[0] ? [{ px: one.px, py: one.py, thing: one.things[0] }] : []))
+    const wanted = alone.filter(({ thing }) => named || thing.id === this.selected).sort((a, b) => this.rank(a.thing) - this.rank(b.thing))
+    const boxes = wanted.map(({ px, py, thing }) => ({ px, py, thing, half: labelWidth(pen, thing.label) / 2 }))
+    for (const { px, py, thing } of apart(boxes)) {
+      pen.save()
+      pen.translate(px, py)
+      text(pen, thing.label, LABEL_DOWN, '#1b2733', true)
+      pen.restore()
+    }
+  }
+
+  private rank(thing: Thing): number {
+    return thing.id === this.selected ? -1 : WORST.indexOf(thing.tone) * 4 + (thing.kind === 'truck' ? 0 : thing.kind === 'restaurant' ? 2 : 1)
+  }
+}
+
+interface Label { px: number; py: number; half: number }
+
+/** The labels that cover none before them. */
+export function apart<L extends Label>(labels: L[]): L[] {
+  const kept: L[] = []
+  for (const one of labels) {
+    if (!kept.some((two) => Math.abs(one.px - two.px) < one.half + two.half && Math.abs(one.py - two.py) < LABEL_HEIGHT)) kept.push(one)
+  }
+  return kept
 }
 
 function shape(pen: CanvasRenderingContext2D, thing: Thing): void {
@@ -208,8 +238,13 @@ function shape(pen: CanvasRenderingContext2D, thing: Thing): void {
   }
 }
 
+function labelWidth(pen: CanvasRenderingContext2D, label: string): number {
+  pen.font = FONT
+  return pen.measureText(label).width + 6
+}
+
 function text(pen: CanvasRenderingContext2D, label: string, dy: number, colour: string, halo: boolean): void {
-  pen.font = `${halo ? '' : '600 '}12px "PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif`
+  pen.font = halo ? FONT : `600 ${FONT}`
   pen.textAlign = 'center'
   pen.textBaseline = 'middle'
   if (halo) {

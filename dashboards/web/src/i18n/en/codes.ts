@@ -133,6 +133,8 @@ export default {
     foundation: 'Foundation',
     structure: 'Structure',
     finishing: 'Finishing',
+    day: 'Day',
+    night: 'Night',
   },
   quantity: {
     fume: 'Fume',

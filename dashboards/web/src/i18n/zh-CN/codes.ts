@@ -133,6 +133,8 @@ export default {
     foundation: '基础',
     structure: '主体结构',
     finishing: '装饰装修',
+    day: '昼间',
+    night: '夜间',
   },
   quantity: {
     fume: '油烟浓度',
