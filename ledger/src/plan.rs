@@ -84,7 +84,9 @@ impl Ledger {
 
 /// A file under a folder `rules`.
 fn is_rule(file: &str) -> bool {
-    std::path::Path::new(file).parent().is_some_and(|folder| folder.components().any(|part| part.as_os_str() == "rules"))
+    std::path::Path::new(file)
+        .parent()
+        .is_some_and(|folder| folder.components().any(|part| part.as_os_str() == "rules"))
 }
 
 /// Turns `[3].corridor[0]` into file, line and key of the row.

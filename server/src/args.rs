@@ -4,7 +4,11 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
-#[command(name = "lantian", version, about = "蓝天: devices, rules and cases of a district's environmental enforcement")]
+#[command(
+    name = "lantian",
+    version,
+    about = "蓝天: devices, rules and cases of a district's environmental enforcement"
+)]
 #[command(after_help = "First steps:
   lantian admin create admin          an account; prints a one-time password
   lantian apply config/library        the shipped profiles, limits and rules
@@ -28,6 +32,9 @@ pub(crate) enum Command {
     /// Devices and their credentials.
     #[command(subcommand)]
     Device(Device),
+    /// Channels that speak for several devices, or read everything.
+    #[command(subcommand)]
+    Bridge(Bridge),
     /// Bring registers, profiles, limits and rules to what the TOML files of a folder say; all or nothing.
     #[command(after_help = "Examples:
   lantian apply config/library --dry-run
@@ -73,6 +80,27 @@ pub(crate) enum Device {
     Add(DeviceAdd),
     /// Give a device a new credential; the old one ends at once.
     Rotate { code: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bridge {
+    /// Add a channel; prints its MQTT credential, once.
+    #[command(after_help = "Examples:
+  lantian bridge add staff-tool --observer
+  lantian bridge add street-7 --prefix fume-07")]
+    Add(BridgeAdd),
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("grant").required(true)))]
+pub(crate) struct BridgeAdd {
+    pub(crate) name: String,
+    /// Reads all streams, publishes nothing.
+    #[arg(long, group = "grant")]
+    pub(crate) observer: bool,
+    /// Speaks for every device whose code begins so.
+    #[arg(long, group = "grant")]
+    pub(crate) prefix: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,13 @@
 //! The subcommands other than `serve`. Each opens what it needs, does one thing, says what it did.
 
-use crate::args::{Admin, Apply, Command, ConfigCommand, Device, DeviceAdd};
+use crate::args::{Admin, Apply, Bridge, BridgeAdd, Command, ConfigCommand, Device, DeviceAdd};
 use crate::compose::{self, Stores};
 use crate::config::{Config, Environment, Problem};
 use crate::telemetry;
 use anyhow::{Context, Result, bail};
 use ledger::{Author, Issued, NewPerson, Role};
 use model::id::{DeviceId, InstallationId, SubjectId};
+use model::principal::Grants;
 use model::register::{Installation, ModbusPoll, Object};
 use model::time::EventTime;
 use std::path::Path;
@@ -29,8 +30,9 @@ const LINES_MAX: usize = 40;
 pub(crate) fn read_config(path: Option<&Path>) -> Result<Config, Vec<Problem>> {
     let text = match path {
         None => String::new(),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| vec![Problem { key: path.display().to_string(), message: format!("cannot be read: {error}") }])?,
+        Some(path) => std::fs::read_to_string(path).map_err(|error| {
+            vec![Problem { key: path.display().to_string(), message: format!("cannot be read: {error}") }]
+        })?,
     };
     Config::parse(&text, &Environment(Box::new(|name| std::env::var(name).ok())))
 }
@@ -40,14 +42,17 @@ pub(crate) fn check_format(data_dir: &Path) -> Result<()> {
     let file = data_dir.join("format");
     match std::fs::read_to_string(&file) {
         Ok(found) if found.trim() == DATA_FORMAT => Ok(()),
-        Ok(found) => bail!("use {}: it has format {}, this program knows {DATA_FORMAT}", data_dir.display(), found.trim()),
+        Ok(found) => {
+            bail!("use {}: it has format {}, this program knows {DATA_FORMAT}", data_dir.display(), found.trim())
+        }
         Err(_) => std::fs::write(&file, DATA_FORMAT).with_context(|| format!("write {}", file.display())),
     }
 }
 
 /// A backup is a data folder of a format that this program knows.
 fn check_backup(dir: &Path) -> Result<()> {
-    let found = std::fs::read_to_string(dir.join("format")).with_context(|| format!("read {}: is it a backup?", dir.display()))?;
+    let found = std::fs::read_to_string(dir.join("format"))
+        .with_context(|| format!("read {}: is it a backup?", dir.display()))?;
     if found.trim() != DATA_FORMAT {
         bail!("use {}: it has format {}, this program knows {DATA_FORMAT}", dir.display(), found.trim());
     }
@@ -89,6 +94,7 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         Command::Admin(Admin::Create { name }) => create_administrator(&stores, name).await,
         Command::Device(Device::Add(device)) => add_device(&stores, device).await,
         Command::Device(Device::Rotate { code }) => rotate(&stores, &code).await,
+        Command::Bridge(Bridge::Add(bridge)) => add_bridge(&stores, bridge).await,
         Command::Apply(apply) => apply_dir(&stores, &apply).await,
         Command::Export { dir } => {
             let files = stores.ledger.export_dir(&dir).await.context("export the registers")?;
@@ -96,7 +102,12 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
             Ok(())
         }
         Command::Dump => replay::dump(&stores).await,
-        Command::Serve | Command::Replay | Command::Version | Command::Config(_) | Command::Backup { .. } | Command::Restore { .. } => Ok(()),
+        Command::Serve
+        | Command::Replay
+        | Command::Version
+        | Command::Config(_)
+        | Command::Backup { .. }
+        | Command::Restore { .. } => Ok(()),
     };
     stores.main.close().await;
     stores.chunks.close().await;
@@ -104,7 +115,13 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
 }
 
 async fn create_administrator(stores: &Stores, name: String) -> Result<()> {
-    let new = NewPerson { login: name.clone(), name: name.clone(), role: Role::Administrator, office: None, vendor: String::new() };
+    let new = NewPerson {
+        login: name.clone(),
+        name: name.clone(),
+        role: Role::Administrator,
+        office: None,
+        vendor: String::new(),
+    };
     let (_, password) = stores.ledger.people().create(&author(), new).await.context("create the account")?;
     println!("account: {name}\none-time password: {password}");
     Ok(())
@@ -163,6 +180,16 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
     stores.ledger.edit(&author(), objects).await.context("add the device")?;
     let id = find_device(stores, &wanted.code)?;
     print_issued(&stores.ledger.credentials().issue(&author(), id).await.context("hand out the credential")?);
+    Ok(())
+}
+
+async fn add_bridge(stores: &Stores, wanted: BridgeAdd) -> Result<()> {
+    let grants = match wanted.prefix {
+        Some(prefix) => Grants::Prefix(prefix),
+        None => Grants::Observer,
+    };
+    let issued = stores.ledger.credentials().issue_bridge(&author(), &wanted.name, grants).await;
+    print_issued(&issued.with_context(|| format!("add the bridge {}", wanted.name))?);
     Ok(())
 }
 

@@ -2,12 +2,15 @@
 
 use crate::config::Gateway;
 use anyhow::Result;
+use ingest::chunks::ChunkStore;
 use ingest::journal::entry::Entry;
 use ingest::journal::{ClockWatch, Journal, Recovery, process_outage};
-use model::envelope::ProtocolKind;
+use ingest::quarantine::Porch;
+use model::envelope::{Position, ProtocolKind};
 use model::seams::AppendError;
 use model::stream::{Outage, OutageKind, Tick};
 use model::time::{Clock, IngestTime};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,7 +28,12 @@ pub(super) fn note_own_outage(journal: &Arc<Journal>, recovery: &Recovery, now: 
 }
 
 /// Ticks until `stop`. A journal that takes none is its own trouble; the next tick shows how long it lasted.
-pub(super) async fn run(journal: Arc<Journal>, clock: Arc<dyn Clock>, gateway: Gateway, stop: CancellationToken) -> Result<()> {
+pub(super) async fn run(
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+    gateway: Gateway,
+    stop: CancellationToken,
+) -> Result<()> {
     let mut every = tokio::time::interval(TICK);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut last, mut last_instant) = (clock.now(), tokio::time::Instant::now());
@@ -56,8 +64,35 @@ pub(super) async fn run(journal: Arc<Journal>, clock: Arc<dyn Clock>, gateway: G
     }
 }
 
+/// Lets the journal archive what is sealed, and keeps the list of unknown identities, every few seconds.
+pub(super) async fn keep_house(
+    journal: Arc<Journal>,
+    chunks: ChunkStore,
+    porch: Arc<Porch>,
+    data_dir: PathBuf,
+    stop: CancellationToken,
+) -> Result<()> {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    let mut kept = porch.version();
+    // Both branches are cancel-safe.
+    while stop.run_until_cancelled(every.tick()).await.is_some() {
+        let sealed = chunks.cursor();
+        journal.release(Position { seq: sealed.seq + 1, ..sealed });
+        if porch.version() != kept {
+            kept = porch.version();
+            let (porch, data_dir) = (Arc::clone(&porch), data_dir.clone());
+            tokio::task::spawn_blocking(move || super::machine::keep_porch(&data_dir, &porch)).await.ok(); // a panic is logged
+        }
+    }
+    Ok(())
+}
+
 /// Settled records are written as JSON only while somebody subscribes to them.
-pub(super) async fn watch_fan_out(front: gateway::mqtt::Front, listened: Arc<AtomicBool>, stop: CancellationToken) -> Result<()> {
+pub(super) async fn watch_fan_out(
+    front: gateway::mqtt::Front,
+    listened: Arc<AtomicBool>,
+    stop: CancellationToken,
+) -> Result<()> {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     // Both branches are cancel-safe.
     while stop.run_until_cancelled(every.tick()).await.is_some() {

@@ -5,8 +5,8 @@
 
 mod reader;
 
-pub(crate) use reader::{Environment, Problem};
 use reader::Section;
+pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -101,7 +101,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
     });
     let (region, district, calendar) = root.section("district", |s| {
         let mut text = |key, default: &str| s.text(key).unwrap_or_else(|| default.to_owned());
-        (text("region", ""), text("name", ""), text("calendar", "default"))
+        (text("region", ""), text("name", ""), text("calendar", "office"))
     });
     Config {
         data_dir,
@@ -141,10 +141,12 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
             s.number("packet_kib_max", 256, 1..=65_536),
         )
     });
-    let (hj212, hj212_connections_max) =
-        root.section("hj212", |s| (s.listen("listen", "127.0.0.1:9212"), s.number("connections_max", 10_000, 1..=1_000_000)));
-    let (jt808, jt808_connections_max) =
-        root.section("jt808", |s| (s.listen("listen", "127.0.0.1:9808"), s.number("connections_max", 10_000, 1..=1_000_000)));
+    let (hj212, hj212_connections_max) = root.section("hj212", |s| {
+        (s.listen("listen", "127.0.0.1:9212"), s.number("connections_max", 10_000, 1..=1_000_000))
+    });
+    let (jt808, jt808_connections_max) = root.section("jt808", |s| {
+        (s.listen("listen", "127.0.0.1:9808"), s.number("connections_max", 10_000, 1..=1_000_000))
+    });
     Gateway {
         in_flight_mib: 0,
         mqtt,
@@ -176,7 +178,11 @@ fn influx(s: &mut Section<'_>, environment: &Environment) -> Option<Influx> {
         s.require("org", org.is_some(), "the v2 API writes for an organisation");
         s.require("bucket", bucket.is_some(), "the v2 API writes into a bucket");
         s.require("token_file", token.is_some(), "the v2 API needs a token");
-        InfluxApi::V2 { org: org.unwrap_or_default(), bucket: bucket.unwrap_or_default(), token: token.unwrap_or_default() }
+        InfluxApi::V2 {
+            org: org.unwrap_or_default(),
+            bucket: bucket.unwrap_or_default(),
+            token: token.unwrap_or_default(),
+        }
     };
     Some(Influx { url, api })
 }
@@ -226,7 +232,16 @@ mod tests {
         "#;
         let problems = Config::parse(text, &nothing()).unwrap_err();
         let keys: Vec<&str> = problems.iter().map(|p| p.key.as_str()).collect();
-        for key in ["colour", "mqtt.listen", "mqtt.conections_max", "journal.segment_mib", "journal.queue_mib", "influx.url", "influx.token", "influx.org"] {
+        for key in [
+            "colour",
+            "mqtt.listen",
+            "mqtt.conections_max",
+            "journal.segment_mib",
+            "journal.queue_mib",
+            "influx.url",
+            "influx.token",
+            "influx.org",
+        ] {
             assert!(keys.contains(&key), "{key} is missing from {problems:?}");
         }
         assert!(problems.iter().any(|p| p.message.contains("did you mean connections_max?")), "{problems:?}");
@@ -235,7 +250,9 @@ mod tests {
     #[test]
     fn defaults_are_local() {
         let config = Config::parse("", &nothing()).unwrap();
-        for address in [config.gateway.mqtt, config.gateway.hj212, config.gateway.jt808, config.web.listen, config.metrics_listen] {
+        for address in
+            [config.gateway.mqtt, config.gateway.hj212, config.gateway.jt808, config.web.listen, config.metrics_listen]
+        {
             assert!(address.unwrap().ip().is_loopback());
         }
     }

@@ -122,7 +122,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(crate) fn one_of(&mut self, key: &'static str, default: &'static str, choices: &[&'static str]) -> &'static str {
+    pub(crate) fn one_of(
+        &mut self,
+        key: &'static str,
+        default: &'static str,
+        choices: &[&'static str],
+    ) -> &'static str {
         let Some(text) = self.text(key) else { return default };
         match choices.iter().find(|choice| **choice == text) {
             Some(choice) => choice,
@@ -134,7 +139,12 @@ impl<'a> Section<'a> {
     }
 
     /// A secret: `key` names an environment variable's name is not needed; `<key>_file` names the file that holds it.
-    pub(crate) fn secret(&mut self, key: &'static str, file_key: &'static str, environment: &Environment) -> Option<String> {
+    pub(crate) fn secret(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        environment: &Environment,
+    ) -> Option<String> {
         if self.take(key).is_some() {
             self.problem(key, format!("secrets do not stand in this file; write {file_key} = \"path\""));
         }
@@ -161,7 +171,8 @@ impl<'a> Section<'a> {
     pub(crate) fn close(mut self) {
         let leftover: Vec<String> = self.table.keys().cloned().collect();
         for key in leftover {
-            let near = self.known.iter().min_by_key(|known| distance(known, &key)).filter(|known| distance(known, &key) <= 3);
+            let near =
+                self.known.iter().min_by_key(|known| distance(known, &key)).filter(|known| distance(known, &key) <= 3);
             let hint = near.map_or_else(
                 || format!("known here: {}", self.known.join(", ")),
                 |near| format!("did you mean {near}?"),
