@@ -33,10 +33,10 @@ test('the pictures of the README', async ({ page }, info) => {
   mkdirSync(FOLDER, { recursive: true })
   await strangers()
   await page.goto('/overview')
-  const alerts = await api<{ items: { id: number; device?: { id: number }; rule: string; end?: string }[] }>(page, 'GET', '/alerts?state=all&limit=200')
+  const alerts = await api<{ items: { id: number; device?: { id: number }; rule: string; state: string }[] }>(page, 'GET', '/alerts?limit=100')
   const cases = await api<{ items: { id: number; rule: string }[] }>(page, 'GET', '/cases?limit=100')
   const fume = alerts.items.filter((one) => one.rule === 'fume-exceedance')
-  const alert = fume.find((one) => one.end === undefined) ?? fume[0]
+  const alert = fume.find((one) => one.state === 'open') ?? fume.find((one) => one.state === 'cleared')
   const device = alert?.device
   const shown = cases.items.find((one) => one.rule === 'fume-exceedance') ?? cases.items[0]
   const shots: [name: string, path: string, wait: string][] = [
