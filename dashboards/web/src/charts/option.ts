@@ -98,7 +98,7 @@ export function chartOption(series: Series, words: Words): Record<string, unknow
       type: 'value',
       name: unit,
       nameTextStyle: { color: '#5b6874', align: 'right' },
-      axisLabel: { color: '#5b6874' },
+      axisLabel: { color: '#5b6874', showMaxLabel: false },
       splitLine: { lineStyle: { color: '#ebeef2' } },
       max: (range: { max: number }) => Number((Math.max(range.max, top) * 1.1 || 1).toPrecision(2)),
     },
