@@ -27,8 +27,13 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle> {
 }
 
 /// Answers every request with the metrics. Local by default; one request a connection.
-pub(crate) async fn serve_metrics(address: SocketAddr, handle: PrometheusHandle, stop: CancellationToken) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("listen at {address} for metrics"))?;
+pub(crate) async fn serve_metrics(
+    address: SocketAddr,
+    handle: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<()> {
+    let listener =
+        tokio::net::TcpListener::bind(address).await.with_context(|| format!("listen at {address} for metrics"))?;
     loop {
         // accept and cancelled are both cancel-safe.
         let (mut stream, _) = tokio::select! {

@@ -24,8 +24,11 @@ pub(super) async fn publish(ledger: &Ledger, journal: &Arc<Journal>) -> Result<(
         let entries = revisions.into_iter().map(|revision| Entry::Revision(Box::new(revision))).collect();
         let committed = journal.append_wait(entries).await.context("append revisions to the journal")?;
         let partition = committed.first.partition;
-        let places: Vec<(u64, Position)> =
-            numbers.into_iter().zip(committed.first.seq..).map(|(number, seq)| (number, Position { partition, seq })).collect();
+        let places: Vec<(u64, Position)> = numbers
+            .into_iter()
+            .zip(committed.first.seq..)
+            .map(|(number, seq)| (number, Position { partition, seq }))
+            .collect();
         ledger.mark_all_published(&places).await.context("mark revisions as published")?;
         if count < AT_ONCE {
             return Ok(());

@@ -36,9 +36,10 @@ async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> 
     let store = ChunkStore::open(chunks.clone(), ChunkConfig::default()).await.context("open a chunk store")?;
     Judge::cursor_of(&main, 0).await.context("open a judge")?;
     let raw = Arc::new(judge::Frames(Arc::clone(&journal)));
-    let mut own = Judge::open(main.clone(), JudgeConfig::default(), Facts::default(), raw, judge::deadline(&config.calendar))
-        .await
-        .context("open a judge")?;
+    let mut own =
+        Judge::open(main.clone(), JudgeConfig::default(), Facts::default(), raw, judge::deadline(&config.calendar))
+            .await
+            .context("open a judge")?;
     let (batches, mut received) = mpsc::channel(super::JUDGE_QUEUE);
     let (judged, judged_seen) = watch::channel(Position::default());
     let stop = CancellationToken::new();
