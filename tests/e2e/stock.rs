@@ -81,14 +81,18 @@ async fn a_persistent_session_gets_its_messages_after_our_restart() -> Result<()
 /// A staff tool that reads everything.
 fn observer(server: &Server) -> Result<String> {
     let text = server.command(&["bridge", "add", "staff", "--observer"])?;
-    let line = text.lines().find(|l| l.split_whitespace().next() == Some("password")).context("no secret was printed")?;
+    let line =
+        text.lines().find(|l| l.split_whitespace().next() == Some("password")).context("no secret was printed")?;
     Ok(line.split_whitespace().last().context("no secret was printed")?.to_owned())
 }
 
 fn as_observer(server: &Server, version: &str, secret: &str, arguments: &[&str]) -> Result<Command> {
     let (host, port) = server.addresses().mqtt.rsplit_once(':').context("an address")?;
     let mut command = tools::command("mosquitto_sub")?;
-    command.args(["-h", host, "-p", port, "-V", version, "-u", "staff", "-P", secret]).args(arguments).stdin(Stdio::null());
+    command
+        .args(["-h", host, "-p", port, "-V", version, "-u", "staff", "-P", secret])
+        .args(arguments)
+        .stdin(Stdio::null());
     Ok(command)
 }
 
@@ -100,20 +104,41 @@ async fn mosquitto_sub_gets_retained_messages_wills_and_what_came_while_it_was_a
     let status = "lantian/v1/fume-a/status";
     // The running server takes the new credential over within a second or two.
     eventually("the observer is let in", Duration::from_secs(15), || async {
-        let done = as_observer(&server, "mqttv5", &staff, &["-i", "keeper", "-c", "-x", "600", "-q", "1", "-t", status, "-E"])?.output()?;
+        let done = as_observer(
+            &server,
+            "mqttv5",
+            &staff,
+            &["-i", "keeper", "-c", "-x", "600", "-q", "1", "-t", status, "-E"],
+        )?
+        .output()?;
         Ok(done.status.success().then_some(()))
     })
     .await?;
     let retained = [r#"{"door":1}"#, "-r"];
-    let done = mosquitto(&server, "mosquitto_pub", "mqttv311", &token, &["-t", status, "-q", "1", "-m", retained[0], retained[1]])?.output()?;
+    let done = mosquitto(
+        &server,
+        "mosquitto_pub",
+        "mqttv311",
+        &token,
+        &["-t", status, "-q", "1", "-m", retained[0], retained[1]],
+    )?
+    .output()?;
     ensure!(done.status.success(), "publish retained: {}", String::from_utf8_lossy(&done.stderr));
     server.stop()?;
     server.start().await?;
     for version in ["mqttv311", "mqttv5"] {
         let done = as_observer(&server, version, &staff, &["-t", status, "-C", "1", "-W", "5"])?.output()?;
-        ensure!(String::from_utf8_lossy(&done.stdout).contains("door"), "{version}: no retained message after our restart");
+        ensure!(
+            String::from_utf8_lossy(&done.stdout).contains("door"),
+            "{version}: no retained message after our restart"
+        );
     }
-    let away = as_observer(&server, "mqttv5", &staff, &["-i", "keeper", "-c", "-x", "600", "-q", "1", "-t", status, "-C", "1", "-W", "5"])?;
+    let away = as_observer(
+        &server,
+        "mqttv5",
+        &staff,
+        &["-i", "keeper", "-c", "-x", "600", "-q", "1", "-t", status, "-C", "1", "-W", "5"],
+    )?;
     let done = { away }.output()?;
     ensure!(String::from_utf8_lossy(&done.stdout).contains("door"), "what came while the session was away is gone");
     will_is_published(&server, &token, &staff)?;

@@ -65,11 +65,9 @@ pub(super) struct Frames(pub(super) Arc<Journal>);
 impl RawFrames for Frames {
     fn read_at(&self, position: Position) -> Option<RawFrame> {
         match self.0.read_at(position) {
-            Ok(Some(Entry::Frame(envelope))) => Some(RawFrame {
-                received: envelope.received,
-                channel: word(envelope.channel),
-                raw: envelope.raw,
-            }),
+            Ok(Some(Entry::Frame(envelope))) => {
+                Some(RawFrame { received: envelope.received, channel: word(envelope.channel), raw: envelope.raw })
+            }
             Ok(_) => None,
             Err(error) => {
                 tracing::error!(%error, %position, "failed to read a raw frame for evidence");

@@ -366,7 +366,8 @@ async fn open_judge(main: &Database, ledger: &Ledger, journal: &Arc<Journal>, ca
 }
 
 fn web_config(config: &Config) -> WebConfig {
-    let listeners = dashboards::Listeners { mqtt: config.gateway.mqtt, hj212: config.gateway.hj212, jt808: config.gateway.jt808 };
+    let listeners =
+        dashboards::Listeners { mqtt: config.gateway.mqtt, hj212: config.gateway.hj212, jt808: config.gateway.jt808 };
     WebConfig {
         web_dir: config.web.dir.clone(),
         secure_cookie: config.web.https,
