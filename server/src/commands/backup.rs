@@ -41,9 +41,8 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<()> {
 }
 
 fn ensure_empty(dir: &Path) -> Result<()> {
-    let mut entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(_) => return std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display())),
+    let Ok(mut entries) = std::fs::read_dir(dir) else {
+        return std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()));
     };
     ensure!(entries.next().is_none(), "use {}: it is not empty", dir.display());
     Ok(())

@@ -77,7 +77,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let journal = open_journal(&config, &stores.clock)?;
     outbox::publish(&stores.ledger, &journal).await.context("publish the registers' revisions")?;
     let system = System::start(&config, stores, journal, &phases).await?;
-    system.open_ports(&config, listeners, &phases)?;
+    system.open_ports(&config, listeners, &phases);
     if let Some(address) = config.metrics_listen {
         phases.page.spawn("metrics", telemetry::serve_metrics(address, metrics, phases.page.token()));
     }
@@ -263,7 +263,7 @@ impl System {
         Ok(Self { edge, front, journal, porch, worker, settle_stop, app, chunks_db })
     }
 
-    fn open_ports(&self, config: &Config, listeners: Listeners, phases: &Phases) -> Result<()> {
+    fn open_ports(&self, config: &Config, listeners: Listeners, phases: &Phases) {
         let stop = phases.gateway.token();
         let (edge, gateway) = (self.edge.clone(), &config.gateway);
         if let Some(listener) = listeners.mqtt {
@@ -313,7 +313,6 @@ impl System {
             dashboards::run(app).await;
             Ok(())
         });
-        Ok(())
     }
 
     /// First nobody may bring anything new, then what was brought is worked off, then the stores close.

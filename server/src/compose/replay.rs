@@ -12,7 +12,7 @@ use ingest::quarantine::{WireTrace, WireTraceConfig};
 use ingest::worker::{Worker, WorkerConfig, WorkerParts};
 use model::envelope::Position;
 use model::facts::Facts;
-use model::time::SystemClock;
+use model::time::{Clock, SystemClock};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,8 +28,8 @@ pub(crate) async fn decide_anew(config: &Config) -> Result<String> {
 }
 
 async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> {
-    let clock = Arc::new(SystemClock);
-    let journal = open_journal_for_reading(config, clock.clone())?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let journal = open_journal_for_reading(config, Arc::clone(&clock))?;
     let end = journal.durable();
     let main = Database::open(Options::sqlite(folder.join("lantian.db"))).await.context("open a database")?;
     let chunks = Database::open(Options::sqlite(folder.join("chunks.db"))).await.context("open a chunk store")?;

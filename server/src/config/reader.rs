@@ -98,13 +98,11 @@ impl<'a> Section<'a> {
                 return default;
             }
         };
-        match u64::try_from(found).ok().filter(|value| range.contains(value)) {
-            Some(value) => value,
-            None => {
-                self.problem(key, format!("must be from {} to {}, found {found}", range.start(), range.end()));
-                default
-            }
-        }
+        let Some(value) = u64::try_from(found).ok().filter(|value| range.contains(value)) else {
+            self.problem(key, format!("must be from {} to {}, found {found}", range.start(), range.end()));
+            return default;
+        };
+        value
     }
 
     /// An address to listen at; `"off"` switches the listener off.
@@ -113,13 +111,11 @@ impl<'a> Section<'a> {
         if text == "off" {
             return None;
         }
-        match text.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                self.problem(key, format!("{text:?} is no address; write \"{default}\" or \"off\""));
-                None
-            }
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.problem(key, format!("{text:?} is no address; write \"{default}\" or \"off\""));
         }
+        address
     }
 
     pub(crate) fn one_of(
@@ -129,16 +125,14 @@ impl<'a> Section<'a> {
         choices: &[&'static str],
     ) -> &'static str {
         let Some(text) = self.text(key) else { return default };
-        match choices.iter().find(|choice| **choice == text) {
-            Some(choice) => choice,
-            None => {
-                self.problem(key, format!("{text:?} is not one of {}", choices.join(", ")));
-                default
-            }
-        }
+        let Some(choice) = choices.iter().find(|choice| **choice == text) else {
+            self.problem(key, format!("{text:?} is not one of {}", choices.join(", ")));
+            return default;
+        };
+        choice
     }
 
-    /// A secret: `key` names an environment variable's name is not needed; `<key>_file` names the file that holds it.
+    /// A secret: from the file that `file_key` names, else from the variable `LANTIAN_<SECTION>_<KEY>`; never from here.
     pub(crate) fn secret(
         &mut self,
         key: &'static str,
@@ -183,7 +177,10 @@ impl<'a> Section<'a> {
 }
 
 /// Where secrets may come from besides files; a function, so that tests do not touch the process's environment.
-pub(crate) struct Environment(pub(crate) Box<dyn Fn(&str) -> Option<String>>);
+pub(crate) struct Environment(pub(crate) Lookup);
+
+/// The value of a variable, if it is set.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
