@@ -130,6 +130,7 @@ fn run_step(runner: Runner, step: &[&str]) -> Result<(Count, bool)> {
         .args(arguments)
         .env("NO_COLOR", "1")
         .env("CARGO_TERM_COLOR", "never")
+        .envs(unpacked_postgres())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -145,6 +146,17 @@ fn run_step(runner: Runner, step: &[&str]) -> Result<(Count, bool)> {
     }
     let status = child.wait().context("wait for the command")?;
     Ok((count, status.success()))
+}
+
+/// Where the SQL tests find PostgreSQL when the machine has none of its own.
+fn unpacked_postgres() -> Vec<(&'static str, std::path::PathBuf)> {
+    let Ok(root) = crate::tools::folder().map(|tools| tools.join("root/usr")) else { return Vec::new() };
+    let bin = root.join("lib/postgresql/15/bin");
+    let own = ["/usr/lib/postgresql/15/bin/initdb", "/usr/local/bin/initdb", "/usr/bin/initdb"];
+    if !bin.is_dir() || own.iter().any(|place| std::path::Path::new(place).is_file()) {
+        return Vec::new();
+    }
+    vec![("LANTIAN_PG_BIN", bin), ("LD_LIBRARY_PATH", root.join("lib/x86_64-linux-gnu"))]
 }
 
 fn closing_line(runner: Runner, line: &str) -> Count {
