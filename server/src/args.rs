@@ -76,7 +76,7 @@ pub(crate) enum Device {
     /// Add a device; prints its credential, once.
     #[command(after_help = "Examples:
   lantian device add --code fume-0001 --profile fume-mqtt --subject r-0001
-  lantian device add --code dust-1 --profile dust-hj212 --identity 4101000000000000000000A1")]
+  lantian device add --code dust-1 --profile dust-hj212-ug --identity 4101000000000000000000A1")]
     Add(DeviceAdd),
     /// Give a device a new credential; the old one ends at once.
     Rotate { code: String },

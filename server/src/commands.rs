@@ -37,6 +37,14 @@ pub(crate) fn read_config(path: Option<&Path>) -> Result<Config, Vec<Problem>> {
     Config::parse(&text, &Environment(Box::new(|name| std::env::var(name).ok())))
 }
 
+/// A command that only reads makes no new data folder: a wrong `data.dir` must not look like an empty district.
+fn ensure_data(data_dir: &Path) -> Result<()> {
+    if !data_dir.join("format").is_file() {
+        bail!("find data in {}: look at data.dir in the configuration", data_dir.display());
+    }
+    Ok(())
+}
+
 /// Refuses a data folder that a newer program wrote; notes the format in a new one.
 pub(crate) fn check_format(data_dir: &Path) -> Result<()> {
     let file = data_dir.join("format");
@@ -89,6 +97,9 @@ fn author() -> Author {
 }
 
 async fn with_registers(command: Command, config: &Config) -> Result<()> {
+    if matches!(command, Command::Dump | Command::Export { .. }) {
+        ensure_data(&config.data_dir)?;
+    }
     let stores = compose::open_stores(config).await?;
     let done = match command {
         Command::Admin(Admin::Create { name }) => create_administrator(&stores, name).await,

@@ -48,10 +48,11 @@ pub(crate) fn places(line: &[Wgs84]) -> Vec<Place> {
     line.iter().map(|place| Place::from(*place)).collect()
 }
 
-/// Raw bytes for a person: hex of the first [`RAW_SHOWN`], and the same as text when all of it is printable.
+/// Raw bytes for a person: hex of the first [`RAW_SHOWN`], and the same as text when all of it is printable. The password
+/// that HJ 212 carries in every frame is covered: who may look at frames may not speak as the device.
 pub(crate) fn raw(bytes: &[u8]) -> (String, Option<String>) {
     use std::fmt::Write;
-    let shown = bytes.get(..RAW_SHOWN).unwrap_or(bytes);
+    let shown = &covered(bytes.get(..RAW_SHOWN).unwrap_or(bytes));
     let mut hex = String::with_capacity(shown.len() * 2);
     for byte in shown {
         write!(hex, "{byte:02x}").expect("a string takes all");
@@ -66,6 +67,16 @@ pub(crate) fn raw(bytes: &[u8]) -> (String, Option<String>) {
     };
     let printable = |text: &&str| text.chars().all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t'));
     (hex, text.filter(printable).map(str::to_owned))
+}
+
+/// The same bytes with what follows `PW=` made `*`.
+fn covered(shown: &[u8]) -> Vec<u8> {
+    let mut bytes = shown.to_vec();
+    let start = bytes.windows(3).position(|three| three.eq_ignore_ascii_case(b"PW="));
+    for byte in bytes.iter_mut().skip(start.map_or(usize::MAX, |at| at + 3)).take_while(|byte| **byte != b';') {
+        *byte = b'*';
+    }
+    bytes
 }
 
 /// Bytes of a frame that a list shows.
@@ -102,6 +113,7 @@ mod tests {
     #[test]
     fn raw_bytes_show_as_text_only_when_they_are_text() {
         assert_eq!(raw(b"##ok\r\n"), ("23236f6b0d0a".into(), Some("##ok\r\n".into())));
+        assert_eq!(raw(b"PW=secret;MN=1").1.as_deref(), Some("PW=******;MN=1"));
         assert_eq!(raw(&[0x7e, 0x02, 0xff]).1, None);
         let long = "油".repeat(300);
         let (hex, text) = raw(long.as_bytes());

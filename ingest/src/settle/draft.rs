@@ -5,7 +5,7 @@ use super::{RAW_AT, REMARKS_MAX, remark};
 use model::envelope::{Channel, Envelope, Position};
 use model::id::DeviceId;
 use model::quantity::Quantity;
-use model::record::{Fix, Flag, Happening, RecordKey, Remark, Statistic};
+use model::record::{Body, Fix, Flag, Happening, RecordKey, Remark, Statistic};
 use model::time::{EventTime, IngestTime, local_day};
 use model::verdict::QuarantineReason;
 
@@ -56,6 +56,21 @@ impl Origin {
     /// The local day of receipt: where frames and quarantined records count.
     pub fn day(&self) -> i64 {
         local_day(EventTime(self.received.0))
+    }
+
+    /// A frame whose check or length was wrong is kept and shown, but nothing in it counts toward a verdict: no penalty on
+    /// doubt.
+    pub fn doubt(&self, body: &mut Body) {
+        use model::envelope::edge_remark::{CHECK_BAD, LENGTH_BAD};
+        if self.edge_remarks & (CHECK_BAD | LENGTH_BAD) == 0 {
+            return;
+        }
+        for value in body.values.iter_mut().filter(|value| value.flag == Flag::Normal) {
+            value.flag = Flag::Unknown;
+        }
+        if let Some(fix) = &mut body.fix {
+            fix.fixed = false;
+        }
     }
 
     /// Adds what the way of the record says about it.

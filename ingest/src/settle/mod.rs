@@ -211,13 +211,14 @@ impl Settle {
         let judged = clock::check(&self.config, origin, &mut draft)
             .and_then(|()| units::convert(&mut draft))
             .map(|body| range::check(&draft.values, body, &mut draft.remarks));
-        let body = match judged {
+        let mut body = match judged {
             Ok(body) => body,
             Err(fault) => {
                 out.quarantine(origin, Some(ordinal), &fault);
                 return Ok(Verdict::Quarantined);
             }
         };
+        origin.doubt(&mut body);
         let verdict = self.dedupe.judge(draft.key, hash::content(&body), past)?;
         out.record(origin, &draft, verdict);
         if verdict != Verdict::Duplicate {

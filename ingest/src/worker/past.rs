@@ -35,8 +35,9 @@ impl StorePast {
                 Ok(answer) => return Ok(answer),
                 Err(error @ ChunkError::Sql(_)) if !self.stop.is_cancelled() => {
                     tracing::warn!(error = %error, "failed to read stored records, trying again");
-                    let pause = tokio::time::sleep(Duration::from_millis(pause_ms));
+                    // Timers are made inside the runtime: this thread is not one of its own.
                     self.runtime.block_on(async {
+                        let pause = tokio::time::sleep(Duration::from_millis(pause_ms));
                         tokio::select! { () = pause => {} () = self.stop.cancelled() => {} }
                     });
                     pause_ms = (pause_ms * 2).min(5_000);
@@ -48,8 +49,8 @@ impl StorePast {
 
     /// Waits until the sealer is done with its generation, or for a second.
     pub(super) fn wait_for_seal(&self, stop: &CancellationToken) {
-        let sealed = tokio::time::timeout(Duration::from_secs(1), self.store.sealed());
         self.runtime.block_on(async {
+            let sealed = tokio::time::timeout(Duration::from_secs(1), self.store.sealed());
             tokio::select! { _ = sealed => {} () = stop.cancelled() => {} }
         });
     }

@@ -126,6 +126,10 @@ impl Key {
                 self.dirty = true;
                 self.due = self.due.min(state.due(timeline));
                 let was_open = state.heard(record.received.0);
+                // The time of an hour's or day's statistics is where their period begins: nobody was heard then.
+                if matches!(record.key.kind, RecordKind::Hour | RecordKind::Day) {
+                    return was_open;
+                }
                 let went = state.insert(record.key.at.0, record.position.seq, timeline);
                 count(went, counters);
                 counters.memory_bound += state.freeze(&around);

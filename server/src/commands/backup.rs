@@ -22,6 +22,7 @@ pub(crate) fn lock(data_dir: &Path) -> Result<Lock> {
 }
 
 pub(super) fn backup(config: &Config, to: &Path) -> Result<()> {
+    super::ensure_data(&config.data_dir)?;
     let _lock = lock(&config.data_dir)?;
     ensure_empty(to)?;
     let bytes = copy(&config.data_dir, to)?;

@@ -13,6 +13,7 @@ pub(super) async fn dump(stores: &Stores) -> Result<()> {
 }
 
 pub(super) async fn replay(config: &Config) -> Result<()> {
+    super::ensure_data(&config.data_dir)?;
     let _lock = super::lock(&config.data_dir)?;
     print!("{}", run::decide_anew(config).await?);
     Ok(())

@@ -1,6 +1,6 @@
 //! The judge's loop: takes what settle hands on, marks revisions as published, judges, and tells settle how far it is.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cases::Judge;
 use cases::judge::{Deadline, RawFrame, RawFrames};
 use dashboards::Pulse;
@@ -14,6 +14,7 @@ use model::time::{EventTime, IngestTime};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Runs until settle has gone and everything it handed on is committed.
 pub(super) async fn run(
@@ -22,6 +23,7 @@ pub(super) async fn run(
     judged: watch::Sender<Position>,
     ledger: Ledger,
     pulse: Pulse,
+    stopping: CancellationToken,
 ) -> Result<()> {
     const IDLE: Duration = Duration::from_millis(500);
     loop {
@@ -39,6 +41,8 @@ pub(super) async fn run(
     }
     judge.flush().await.context("commit the judge's state")?;
     judged.send_replace(judge.handle().committed());
+    // Acknowledging goes on without settle, but nothing would be judged: better to stop and be started again.
+    ensure!(stopping.is_cancelled(), "go on without settle, which ended by itself");
     Ok(())
 }
 

@@ -51,6 +51,9 @@ pub(crate) struct Stores {
 /// Opens the databases and the registers.
 pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
     std::fs::create_dir_all(&config.data_dir).with_context(|| format!("create {}", config.data_dir.display()))?;
+    // Registers, cases and credentials are nobody else's to read.
+    std::fs::set_permissions(&config.data_dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .with_context(|| format!("make {} private", config.data_dir.display()))?;
     crate::commands::check_format(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (main, chunks) = match &config.database_url {
@@ -225,7 +228,9 @@ impl System {
         )
         .await
         .context("start settle")?;
-        phases.judge.spawn("judge", judge::run(judge, received, judged, ledger.clone(), pulse.clone()));
+        phases
+            .judge
+            .spawn("judge", judge::run(judge, received, judged, ledger.clone(), pulse.clone(), settle_stop.clone()));
         phases.feeds.spawn(
             "ticks",
             ticks::run(Arc::clone(&journal), Arc::clone(&clock), config.gateway.clone(), phases.feeds.token()),

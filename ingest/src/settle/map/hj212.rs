@@ -23,6 +23,12 @@ pub fn decode_whole<'p>(envelope: &Envelope, profile: &'p Profile, foreign: &mut
     read(envelope, profile, foreign, false)
 }
 
+/// Commands that carry no measurement: notices, answers to requests, logins, heartbeats.
+const WITHOUT_DATA: &[&str] = &[
+    "1001", "1011", "1013", "1061", "1063", "2081", "3015", "3017", "3018", "3019", "3020", "9011", "9012", "9013",
+    "9014", "9015", "9021",
+];
+
 fn read<'p>(envelope: &Envelope, profile: &'p Profile, foreign: &mut Foreign, split: bool) -> Decoded<'p> {
     let parts = Parts::split(&envelope.raw);
     let text = parts.text();
@@ -37,7 +43,8 @@ fn read<'p>(envelope: &Envelope, profile: &'p Profile, foreign: &mut Foreign, sp
         cn::DAY => (RecordKind::Day, Statistic::Mean),
         cn::DEVICE_STATE => (RecordKind::State, Statistic::Instant),
         cn::RUN_TIME => (RecordKind::State, Statistic::Total),
-        _ => return Decoded::Nothing,
+        known if WITHOUT_DATA.contains(&known) => return Decoded::Nothing,
+        other => return Decoded::Unreadable(Fault::not_understood(format!("CN={other}"))),
     };
     if split && let (Some(of @ 2..), Some(number @ 1..)) = (message.pnum, message.pno) {
         let key = format!("{command}/{}", message.plain("DataTime").unwrap_or_default());

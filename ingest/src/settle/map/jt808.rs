@@ -82,7 +82,7 @@ fn fix(position: &Position<'_>, gcj02: bool) -> Option<Fix> {
         speed_kmh: f64::from(position.speed_dkmh) / 10.0,
         heading_deg: position.course_degree % 360,
         altitude_m: i16::try_from(position.altitude_m).unwrap_or(i16::MAX),
-        fixed: position.is_fixed(),
+        fixed: position.is_fixed() && !super::is_nowhere(sent),
         status: position.status,
         alarm: position.alarm,
     })

@@ -9,6 +9,7 @@ pub mod mqtt;
 use super::draft::{Draft, DraftValue};
 use super::foreign::Foreign;
 use super::profile::{Profile, Target};
+use model::geo::Wgs84;
 use model::id::DeviceId;
 use model::quantity::Quantity;
 use model::record::{Flag, RecordKey, RecordKind, Statistic};
@@ -36,6 +37,11 @@ struct Named<'a> {
     default: Statistic,
     flag: Flag,
     wire: f64,
+}
+
+/// Where terminals say they are that do not know: the Gulf of Guinea. Never a fresh location.
+fn is_nowhere(place: Wgs84) -> bool {
+    place.lon.abs() < 0.01 && place.lat.abs() < 0.01
 }
 
 /// Adds a number under what the profile says its code is.

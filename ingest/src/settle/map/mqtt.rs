@@ -113,7 +113,7 @@ fn fix(position: payload::Position, gcj02: bool) -> Option<Fix> {
         speed_kmh: speed_kmh.unwrap_or(0.0),
         heading_deg,
         altitude_m,
-        fixed: fixed.unwrap_or(true),
+        fixed: fixed.unwrap_or(true) && !super::is_nowhere(sent),
         status: 0,
         alarm: 0,
     })
