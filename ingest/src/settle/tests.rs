@@ -289,6 +289,17 @@ fn a_corrected_profile_brings_quarantined_frames_back_and_the_ledger_balances() 
 }
 
 #[test]
+fn nothing_in_a_frame_with_a_wrong_check_is_judged() {
+    let mut world = World::new();
+    let entry = hj212(now(), "CN=2011;Flag=5", "DataTime=20261122080000;a34041-Rtd=9.9,a34041-Flag=N");
+    let Entry::Frame(mut envelope) = entry else { panic!("a frame") };
+    envelope.remarks = model::envelope::edge_remark::CHECK_BAD;
+    let out = world.put(&Entry::Frame(envelope));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    assert!(record.body.values.iter().all(|value| value.flag != Flag::Normal), "{record:?}");
+}
+
+#[test]
 fn items_come_in_journal_order() {
     let mut world = World::new();
     for entry in streams::entries(3, 200) {

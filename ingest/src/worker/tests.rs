@@ -247,6 +247,19 @@ fn a_page_sees_a_reading_as_soon_as_it_is_settled_and_the_same_after_a_restart()
 }
 
 #[test]
+fn a_full_head_makes_settle_wait_and_go_on() {
+    runtime().block_on(async {
+        let house = House::new();
+        let running = house.start(ChunkConfig { head_bytes_max: 8_000, ..ChunkConfig::default() }).await;
+        let reading =
+            |second: i64| json(now(), &format!(r#"{{"ts":{},"fume":1}}"#, now().0 - 3_600_000 + second * 1_000));
+        running.append((0..3_000).map(reading).collect()).await;
+        let batches = running.stop().await;
+        assert_eq!(batches.iter().map(|batch| batch.items.len()).sum::<usize>(), 3_000);
+    });
+}
+
+#[test]
 fn all_versions_are_kept_and_the_later_is_shown() {
     runtime().block_on(async {
         let house = House::new();
