@@ -145,7 +145,9 @@ async fn to_alert(server: &Server, api: &Api, devices: &[Credential<'_>]) -> Res
         client.publish(&topic, QoS::AtLeastOnce, false, json!({"fume": 300.0}).to_string()).await?;
         next(&mut socket, |m| {
             let alerts = m["data"]["alerts"].as_array();
-            alerts.is_some_and(|all| all.iter().any(|a| a["device"]["code"] == device.0.as_str()))
+            // Only the exceedance: the batch before it may close a gap, which is an alert too.
+            let own = |a: &Value| a["device"]["code"] == device.0.as_str() && a["rule"] == "fume-exceedance";
+            alerts.is_some_and(|all| all.iter().any(own))
         })
         .await?;
         took.push(begin.elapsed().as_secs_f64() * 1000.0);
