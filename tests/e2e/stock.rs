@@ -61,7 +61,7 @@ async fn mosquitto_pub_is_acknowledged_in_both_versions_and_all_qualities() -> R
 }
 
 #[tokio::test]
-async fn a_persistent_session_gets_its_messages_after_our_restart() -> Result<()> {
+async fn a_persistent_session_is_let_in_again_after_our_restart() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut server, token) = started(folder.path()).await?;
     let topic = "lantian/v1/fume-a/command";

@@ -42,15 +42,21 @@ where
 
 /// A loopback port that was free a moment ago.
 pub fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    free_ports(1)
 }
 
-/// The first of `count` neighbouring free loopback ports.
+/// The first of `count` neighbouring free loopback ports, below the range the system gives to outgoing connections: one
+/// of those could otherwise sit on a port between its choice and its use. No two calls of a process get the same.
 pub fn free_ports(count: u16) -> Result<u16> {
-    for _ in 0..100 {
-        let first = free_port()?;
-        let Some(last) = first.checked_add(count) else { continue };
-        if (first..last).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    const FIRST: u32 = 11_000;
+    const RANGE: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..500 {
+        let step = NEXT.fetch_add(u32::from(count).max(8), Ordering::Relaxed);
+        let offset = std::process::id().wrapping_mul(613).wrapping_add(step) % RANGE;
+        let first = u16::try_from(FIRST + offset)?;
+        if (first..first + count).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return Ok(first);
         }
     }
