@@ -5,6 +5,7 @@
 //! message *and* its problems. Every decoder has its encoder.
 
 pub mod error;
+pub mod explain;
 pub mod hj212;
 pub mod jt808;
 pub mod modbus;
