@@ -103,6 +103,8 @@ pub struct Judge {
     told: u64,
     items_since: u64,
     checkpoint_due: Instant,
+    /// Before it, state is not written even if settle waits for it.
+    pressed_due: Instant,
 }
 
 impl std::fmt::Debug for Judge {
@@ -144,7 +146,20 @@ impl Judge {
         let handle = JudgeHandle { partition: config.partition, mind, committed: seen, live };
         let checkpoint_due = Instant::now() + Duration::from_millis(config.checkpoint_ms);
         let told = told.max(state);
-        Ok(Self { db, config, raw, deadline, handle, committed, judged: state, told, items_since: 0, checkpoint_due })
+        let pressed_due = Instant::now();
+        Ok(Self {
+            db,
+            config,
+            raw,
+            deadline,
+            handle,
+            committed,
+            judged: state,
+            told,
+            items_since: 0,
+            checkpoint_due,
+            pressed_due,
+        })
     }
 
     /// The committed cursor J of a partition; the wiring folds `facts` up to it. `seq` 0: nothing yet. Migrates first.
@@ -179,18 +194,26 @@ impl Judge {
         if due && self.judged > *self.committed.borrow() { self.flush().await } else { Ok(()) }
     }
 
+    /// Settle's head is full and waits for J to pass `seq`: commits without waiting for the next checkpoint, but spends at most a fifth of the
+    /// time on it. Call it after each batch and when idle.
+    pub async fn on_pressed(&mut self, seq: u64) -> Result<(), JudgeError> {
+        let is_asked = *self.committed.borrow() < seq && self.judged >= seq;
+        if is_asked && Instant::now() >= self.pressed_due { self.flush().await } else { Ok(()) }
+    }
+
     /// Commits state and cursor now.
     pub async fn flush(&mut self) -> Result<(), JudgeError> {
+        let began = Instant::now();
         let rows = lock(&self.handle.mind).engine.save();
         let bytes: usize = rows.iter().map(|row| row.blob.len()).sum();
         metrics::counter!(names::STATE_BYTES).increment(bytes as u64);
-        let began = Instant::now();
         self.tell(&[], Some(&rows)).await?;
         self.committed.send_replace(self.judged);
         self.items_since = 0;
         // At most a twentieth of the time goes into writing state.
         let pause = Duration::from_millis(self.config.checkpoint_ms).max(began.elapsed() * 20);
         self.checkpoint_due = Instant::now() + pause;
+        self.pressed_due = Instant::now() + began.elapsed() * 4;
         let counters = self.handle.counters();
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         {

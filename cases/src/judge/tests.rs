@@ -139,3 +139,18 @@ fn sqlite_and_postgresql_hold_the_same_bytes_for_any_batches_and_restarts() {
     });
     property.unwrap();
 }
+
+#[test]
+fn a_judge_that_settle_waits_for_commits_before_its_checkpoint() {
+    both(async |db| {
+        let (facts, items) = (facts(1, 200), journal(1));
+        let mut judge = judge(&db, &facts).await;
+        judge.on_batch(batch(&items)).await.unwrap();
+        let end = batch(&items).up_to.seq;
+        assert!(judge.handle().committed().seq < end, "the checkpoint is seconds away");
+        judge.on_pressed(end + 1).await.unwrap();
+        assert!(judge.handle().committed().seq < end, "what was not judged cannot be passed");
+        judge.on_pressed(end).await.unwrap();
+        assert_eq!(judge.handle().committed().seq, end);
+    });
+}

@@ -34,8 +34,26 @@ const ZSTD_LEVEL: i32 = 1;
 /// Why a chunk cannot be read.
 pub(super) type Damage = &'static str;
 
-/// Packs records of one device and kind, in the order given.
-pub(super) fn pack(records: &[SettledRecord]) -> Result<Vec<u8>, Damage> {
+/// Packs chunk after chunk with one zstd context: making one costs as much as packing a small chunk.
+pub(super) struct Packer(zstd::bulk::Compressor<'static>);
+
+impl Packer {
+    pub(super) fn new() -> Result<Self, Damage> {
+        zstd::bulk::Compressor::new(ZSTD_LEVEL).map(Self).map_err(|_| "zstd refused")
+    }
+
+    /// Packs records of one device and kind, in the order given.
+    pub(super) fn pack(&mut self, records: &[SettledRecord]) -> Result<Vec<u8>, Damage> {
+        let body = pack_body(records)?;
+        let mut out = vec![FORMAT];
+        put_u32(&mut out, body.len());
+        let packed = self.0.compress(&body).map_err(|_| "zstd refused")?;
+        out.extend_from_slice(&packed);
+        Ok(out)
+    }
+}
+
+fn pack_body(records: &[SettledRecord]) -> Result<Vec<u8>, Damage> {
     let mut body = Vec::new();
     put_u32(&mut body, records.len());
     let integers = |of: &dyn Fn(&SettledRecord) -> i64| records.iter().map(of).collect::<Vec<i64>>();
@@ -61,13 +79,7 @@ pub(super) fn pack(records: &[SettledRecord]) -> Result<Vec<u8>, Damage> {
         put_u32(&mut body, json.len());
         body.extend_from_slice(&json);
     }
-    let mut out = vec![FORMAT];
-    put_u32(&mut out, body.len());
-    zstd::bulk::Compressor::new(ZSTD_LEVEL)
-        .and_then(|mut zstd| zstd.compress(&body))
-        .map(|packed| out.extend_from_slice(&packed))
-        .map_err(|_| "zstd refused")?;
-    Ok(out)
+    Ok(body)
 }
 
 #[derive(Default)]
@@ -175,11 +187,17 @@ fn put_integers(out: &mut Vec<u8>, numbers: &[i64]) -> Result<(), Damage> {
         }
         put_column(out, 0, &bytes);
     } else {
-        let config = pco::ChunkConfig::default().with_compression_level(PCO_LEVEL);
+        let config = pco_config().with_mode_spec(pco::ModeSpec::Classic);
         let bytes = pco::standalone::simple_compress(numbers, &config).map_err(|_| "pco refused")?;
         put_column(out, 1, &bytes);
     }
     Ok(())
+}
+
+/// Readings and counters follow their predecessors: always first differences. Letting pco look for the best differences took
+/// three quarters of the packing time (0.20 against 0.075 µs a number in columns of 120) and found the same ones.
+fn pco_config() -> pco::ChunkConfig {
+    pco::ChunkConfig::default().with_compression_level(PCO_LEVEL).with_delta_spec(pco::DeltaSpec::TryConsecutive(1))
 }
 
 fn put_numbers(out: &mut Vec<u8>, numbers: &[f64]) -> Result<(), Damage> {
@@ -191,8 +209,7 @@ fn put_numbers(out: &mut Vec<u8>, numbers: &[f64]) -> Result<(), Damage> {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         put_column(out, 2, &bytes);
     } else {
-        let config = pco::ChunkConfig::default().with_compression_level(PCO_LEVEL);
-        let bytes = pco::standalone::simple_compress(numbers, &config).map_err(|_| "pco refused")?;
+        let bytes = pco::standalone::simple_compress(numbers, &pco_config()).map_err(|_| "pco refused")?;
         put_column(out, 3, &bytes);
     }
     Ok(())

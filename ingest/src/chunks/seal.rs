@@ -2,7 +2,7 @@
 //! judge's cursor J has passed their end. Afterwards merges chunks of buckets that are in too many parts.
 
 use super::head::Sealing;
-use super::pack::pack;
+use super::pack::Packer;
 use super::query::open;
 use super::sql::{self, StoredChunk, signed};
 use super::{ChunkError, ChunkStore};
@@ -12,6 +12,7 @@ use crate::metrics::{
 use crate::settle::Bucket;
 use database::Connection;
 use model::envelope::Position;
+use model::id::DeviceId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,11 @@ impl ChunkStore {
         drop(head);
         self.inner.changed.notify_waiters();
         Swap::Done
+    }
+
+    /// The end of the generation that waits to be sealed: the judge's cursor must pass it.
+    pub fn waits_for_judge(&self) -> Option<Position> {
+        self.sealing().map(|sealing| sealing.generation.up_to)
     }
 
     /// Ends when no generation waits to be sealed.
@@ -173,17 +179,26 @@ impl Sealer {
         Ok(())
     }
 
-    /// Merges buckets in too many parts, and those whose hour is over; some at a time.
+    /// Merges buckets in too many parts, and those whose hour is over; some at a time. A generation that waits goes first, unless a bucket is
+    /// in so many parts that reading it suffers.
     async fn compact(&mut self) -> Result<(), ChunkError> {
         let parts_max = self.store.inner.config.parts_max;
         let open_hour = self.parts.keys().map(|bucket| bucket.hour).max().unwrap_or(0);
         let is_over = |bucket: &Bucket| bucket.hour < open_hour.saturating_sub(1);
-        let wanted = |(bucket, parts): &(&Bucket, &u32)| **parts > parts_max || (is_over(bucket) && **parts > 1);
-        let due: Vec<Bucket> =
-            self.parts.iter().filter(wanted).map(|(bucket, _)| *bucket).take(COMPACT_BUCKETS).collect();
-        for bucket in due {
-            compact_bucket(&self.store, bucket).await?;
-            self.parts.insert(bucket, 1);
+        for _ in 0..COMPACT_BATCHES {
+            let limit = if self.store.sealing().is_some() { parts_max.saturating_mul(PRESSING) } else { parts_max };
+            let is_pressing = limit > parts_max;
+            let wanted =
+                |(bucket, parts): &(&Bucket, &u32)| **parts > limit || (!is_pressing && is_over(bucket) && **parts > 1);
+            let due: Vec<Bucket> =
+                self.parts.iter().filter(wanted).map(|(bucket, _)| *bucket).take(COMPACT_BUCKETS).collect();
+            if due.is_empty() {
+                break;
+            }
+            compact_buckets(&self.store, &due).await?;
+            for bucket in due {
+                self.parts.insert(bucket, 1);
+            }
         }
         self.parts.retain(|bucket, parts| !is_over(bucket) || *parts > 1);
         Ok(())
@@ -192,15 +207,24 @@ impl Sealer {
 
 fn pack_all(sealing: &Sealing, partition: u16) -> Result<Vec<StoredChunk>, ChunkError> {
     let generation = &sealing.generation;
+    let mut packer = packer()?;
     let mut packed = Vec::with_capacity(generation.buckets.len());
     for bucket in generation.buckets_where(|_| true) {
         let records = generation.of_bucket(bucket, partition);
-        packed.push(pack_bucket(bucket, &records)?);
+        packed.push(pack_bucket(&mut packer, bucket, &records)?);
     }
     Ok(packed)
 }
 
-fn pack_bucket(bucket: Bucket, records: &[model::record::SettledRecord]) -> Result<StoredChunk, ChunkError> {
+fn packer() -> Result<Packer, ChunkError> {
+    Packer::new().map_err(|what| ChunkError::Damaged { device: DeviceId(0), hour: 0, what })
+}
+
+fn pack_bucket(
+    packer: &mut Packer,
+    bucket: Bucket,
+    records: &[model::record::SettledRecord],
+) -> Result<StoredChunk, ChunkError> {
     let damaged = |what| ChunkError::Damaged { device: bucket.device, hour: bucket.hour, what };
     let seqs = || records.iter().map(|record| record.position.seq);
     Ok(StoredChunk {
@@ -208,30 +232,43 @@ fn pack_bucket(bucket: Bucket, records: &[model::record::SettledRecord]) -> Resu
         first_seq: signed(seqs().min().unwrap_or(0)),
         last_seq: signed(seqs().max().unwrap_or(0)),
         rows: i64::try_from(records.len()).unwrap_or(i64::MAX),
-        body: pack(records).map_err(damaged)?,
+        body: packer.pack(records).map_err(damaged)?,
     })
 }
 
-async fn compact_bucket(store: &ChunkStore, bucket: Bucket) -> Result<(), ChunkError> {
+/// One transaction: a sync for each bucket would cost more than the packing.
+async fn compact_buckets(store: &ChunkStore, buckets: &[Bucket]) -> Result<(), ChunkError> {
     let mut tx = store.inner.database.begin().await?;
     let connection: &mut Connection = &mut tx;
-    let parts = sql::of_bucket(&mut *connection, bucket).await?;
-    let count = parts.len();
+    let mut all = Vec::with_capacity(buckets.len());
+    for bucket in buckets {
+        all.push((*bucket, sql::of_bucket(&mut *connection, *bucket).await?));
+    }
+    let count: usize = all.iter().map(|(_, parts)| parts.len()).sum();
     let partition = store.inner.partition;
-    let merged = tokio::task::spawn_blocking(move || -> Result<StoredChunk, ChunkError> {
-        let mut records = Vec::new();
-        for part in &parts {
-            records.extend(open(part, partition)?);
-        }
-        pack_bucket(bucket, &records)
+    let merged = tokio::task::spawn_blocking(move || -> Result<Vec<StoredChunk>, ChunkError> {
+        let mut packer = packer()?;
+        let merge = |(bucket, parts): (Bucket, Vec<StoredChunk>)| {
+            let mut records = Vec::new();
+            for part in &parts {
+                records.extend(open(part, partition)?);
+            }
+            pack_bucket(&mut packer, bucket, &records)
+        };
+        all.into_iter().map(merge).collect()
     });
-    let merged = merged.await.map_err(|_| ChunkError::Stopping)??;
-    sql::drop_parts(&mut *connection, bucket, merged.last_seq).await?;
-    sql::put_chunk(&mut *connection, &merged).await?;
+    for chunk in merged.await.map_err(|_| ChunkError::Stopping)?? {
+        sql::drop_parts(&mut *connection, chunk.bucket, chunk.last_seq).await?;
+        sql::put_chunk(&mut *connection, &chunk).await?;
+    }
     tx.commit().await?;
     metrics::counter!(CHUNKS_COMPACTED_TOTAL).increment(count as u64);
     Ok(())
 }
 
-/// Buckets merged after one seal at most.
-const COMPACT_BUCKETS: usize = 256;
+/// Buckets merged in one transaction at most.
+const COMPACT_BUCKETS: usize = 64;
+/// Transactions of merging after one seal at most.
+const COMPACT_BATCHES: usize = 16;
+/// So many times [`ChunkConfig::parts_max`](super::ChunkConfig::parts_max) parts are merged even while a generation waits.
+const PRESSING: u32 = 8;

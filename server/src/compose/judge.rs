@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use cases::Judge;
 use cases::judge::{Deadline, RawFrame, RawFrames};
 use dashboards::Pulse;
+use ingest::chunks::ChunkStore;
 use ingest::journal::Journal;
 use ingest::journal::entry::Entry;
 use ledger::Ledger;
@@ -23,9 +24,10 @@ pub(super) async fn run(
     judged: watch::Sender<Position>,
     ledger: Ledger,
     pulse: Pulse,
+    chunks: ChunkStore,
     stopping: CancellationToken,
 ) -> Result<()> {
-    const IDLE: Duration = Duration::from_millis(500);
+    const IDLE: Duration = Duration::from_millis(100);
     loop {
         // recv is cancel-safe.
         match tokio::time::timeout(IDLE, batches.recv()).await {
@@ -36,6 +38,9 @@ pub(super) async fn run(
             }
             Ok(None) => break,
             Err(_) => judge.on_idle().await.context("commit the judge's state")?,
+        }
+        if let Some(end) = chunks.waits_for_judge() {
+            judge.on_pressed(end.seq).await.context("commit the judge's state")?;
         }
         judged.send_replace(judge.handle().committed());
     }

@@ -228,9 +228,10 @@ impl System {
         )
         .await
         .context("start settle")?;
-        phases
-            .judge
-            .spawn("judge", judge::run(judge, received, judged, ledger.clone(), pulse.clone(), settle_stop.clone()));
+        phases.judge.spawn(
+            "judge",
+            judge::run(judge, received, judged, ledger.clone(), pulse.clone(), chunks.clone(), settle_stop.clone()),
+        );
         phases.feeds.spawn(
             "ticks",
             ticks::run(Arc::clone(&journal), Arc::clone(&clock), config.gateway.clone(), phases.feeds.token()),

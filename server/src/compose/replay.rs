@@ -14,6 +14,7 @@ use model::envelope::Position;
 use model::facts::Facts;
 use model::time::{Clock, SystemClock};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,8 @@ pub(crate) async fn decide_anew(config: &Config) -> Result<String> {
     std::fs::remove_dir_all(&folder).ok(); // only costs space
     dump
 }
+
+const PRESSED: Duration = Duration::from_millis(100);
 
 async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -46,7 +49,7 @@ async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> 
     let worker = Worker::spawn(
         WorkerParts {
             journal: Arc::clone(&journal),
-            store,
+            store: store.clone(),
             facts: Facts::default(),
             hub: LiveHub::new(LiveConfig::default()),
             trace: Arc::new(WireTrace::new(WireTraceConfig::default())),
@@ -62,9 +65,19 @@ async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> 
     .context("start settle")?;
     let mut seen = Position::default();
     while seen < end {
-        let Some(batch) = received.recv().await else { break };
-        seen = batch.up_to;
-        own.on_batch(batch).await.context("judge a batch")?;
+        // recv is cancel-safe.
+        match tokio::time::timeout(PRESSED, received.recv()).await {
+            Ok(Some(batch)) => {
+                seen = batch.up_to;
+                own.on_batch(batch).await.context("judge a batch")?;
+            }
+            Ok(None) => break,
+            // Settle waits: its head is full until the judge's cursor has passed it.
+            Err(_) => {}
+        }
+        if let Some(end) = store.waits_for_judge() {
+            own.on_pressed(end.seq).await.context("commit the judge's state")?;
+        }
         judged.send_replace(own.handle().committed());
     }
     ensure!(seen >= end, "read the journal to its end: settle stopped at {seen} of {end}");
