@@ -2,13 +2,12 @@
 //! Devices `dev-1` … `dev-2000` and the observer `staff` log in with the password `secret`. Its inlet keeps nothing
 //! and answers at once, so it must never be used for anything else.
 
-use bytes::Bytes;
 use lantian_gateway::Edge;
 use lantian_gateway::mqtt::{Front, MqttConfig};
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
-use model::seams::{Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
+use model::seams::{Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, Registered, WireLog};
 use model::time::{IngestTime, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,8 +70,8 @@ impl DeviceDirectory for World {
         Vec::new()
     }
 
-    fn register_terminal(&self, _: &str) -> Option<Bytes> {
-        None
+    fn register_terminal(&self, _: &str, _: &str, _: Registered) -> Registration {
+        Registration::Unknown
     }
 
     fn hj212_password(&self, _: DeviceId) -> Option<Arc<str>> {
@@ -113,6 +112,7 @@ async fn main() -> std::io::Result<()> {
         clock: Arc::new(SystemClock),
         budget: Arc::default(),
         online: Arc::default(),
+        changes: tokio::sync::watch::channel(1).1,
     };
     let stop = CancellationToken::new();
     let front = Front::start(MqttConfig::new(directory.into()), edge, stop.clone())?;

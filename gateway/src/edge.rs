@@ -5,6 +5,7 @@ use crate::online::Online;
 use model::seams::{DeviceDirectory, Doorstep, Inlet, WireLog};
 use model::time::Clock;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 #[derive(Clone)]
 pub struct Edge {
@@ -17,6 +18,8 @@ pub struct Edge {
     pub budget: Arc<Budget>,
     /// Who is connected, by device, and the connection numbers.
     pub online: Arc<Online>,
+    /// The directory's revision, as an event: a connection looks at once whether it is still admitted.
+    pub changes: watch::Receiver<u64>,
 }
 
 impl std::fmt::Debug for Edge {

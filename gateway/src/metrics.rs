@@ -31,6 +31,11 @@ pub const APPEND_FAILED_TOTAL: &str = "gateway_append_failed_total";
 pub const APPEND_STALLED_TOTAL: &str = "gateway_append_stalled_total";
 pub const APPEND_SECONDS: &str = "gateway_append_seconds";
 
+/// JT/T 808 terminals that asked for the code of a phone another one holds.
+pub const TERMINALS_REFUSED_TOTAL: &str = "gateway_terminals_refused_total";
+/// Registrations that could not be written down and got no answer.
+pub const REGISTRATIONS_UNANSWERED_TOTAL: &str = "gateway_registrations_unanswered_total";
+
 // Modbus pollers
 pub const MODBUS_TARGETS: &str = "gateway_modbus_targets";
 pub const MODBUS_TARGETS_REFUSED_TOTAL: &str = "gateway_modbus_targets_refused_total";

@@ -2,13 +2,15 @@
 //!
 //! MQTT: a token of 130 random bits, stored as keyed SHA-256. HJ 212: a password of six or more characters, stored
 //! encrypted, since downlinks carry it. JT/T 808: the authentication code is derived from phone and version with the key
-//! file, so that nothing is stored and a code of one phone is of no use to another. Modbus: we dial, there is none.
+//! file, 128 bits, so that nothing is stored and a code of one phone is of no use to another; which terminal may ask for it is
+//! stored, see [`crate::terminals`]. Modbus: we dial, there is none.
 
 use crate::audit::{self, Change};
 use crate::directory::{BRIDGES_FROM, Secret, Secrets, StoredBridge, TOKEN};
 use crate::error::LedgerError;
 use crate::keys::{Keys, random_text, random_token};
 use crate::store::{Author, Ledger};
+use crate::terminals;
 use database::Connection;
 use model::envelope::ProtocolKind;
 use model::id::{DeviceId, InstallationId, SubjectId};
@@ -116,6 +118,37 @@ impl Credentials {
         }
         check_password(password)?;
         self.give(author, device, Some(password)).await
+    }
+
+    /// Which terminal alone may ask for the code of a JT/T 808 device: its terminal id, or `maker/terminal id`. Then not even
+    /// the first that asks is believed. The connections of the device stay.
+    pub async fn set_terminal(&self, author: &Author, device: DeviceId, terminal: &str) -> Result<(), LedgerError> {
+        if self.device(device)?.protocol != ProtocolKind::Jt808 {
+            return Err(LedgerError::one("terminal", "only a JT/T 808 device has a terminal id"));
+        }
+        terminals::check_name(terminal)?;
+        let (at, id) = (self.ledger.now(), device.to_string());
+        let written = database::transaction!(self.ledger.db(), |tx| -> Result<u64, LedgerError> {
+            let done = sqlx::query("UPDATE credential SET terminal = $1, changed = $2 WHERE principal = $3")
+                .bind(terminal.to_owned())
+                .bind(at.as_ms())
+                .bind(device.0)
+                .execute(&mut *tx)
+                .await?;
+            let after = serde_json::json!({ "terminal": terminal }).to_string();
+            let change = Change { what: "terminal_set", kind: "device", key: &id, before: None, after: Some(&after) };
+            audit::write(tx, at, author, change).await?;
+            Ok(done.rows_affected())
+        })?;
+        if written == 0 {
+            return Err(LedgerError::NotFound(format!("a credential of device {device}")));
+        }
+        self.ledger.refresh().await
+    }
+
+    /// The terminal that holds a JT/T 808 device's phone; empty: its code was set by hand.
+    pub fn terminal(&self, device: DeviceId) -> Option<Arc<str>> {
+        self.ledger.directory().secrets().of.get(&device.0)?.terminal.clone()
     }
 
     async fn give(&self, author: &Author, id: DeviceId, password: Option<&str>) -> Result<Issued, LedgerError> {
@@ -251,7 +284,8 @@ impl Credentials {
             let version: i64 = sqlx::query_scalar(
                 "INSERT INTO credential(principal, version, revoked, hash, sealed, changed) VALUES ($1, 1, 0, $2, $3, $4) \
                  ON CONFLICT(principal) DO UPDATE SET version = credential.version + 1, revoked = 0, \
-                 hash = excluded.hash, sealed = excluded.sealed, changed = excluded.changed RETURNING version",
+                 hash = excluded.hash, sealed = excluded.sealed, changed = excluded.changed, terminal = NULL \
+                 RETURNING version",
             )
             .bind(id)
             .bind(hash.clone())
@@ -337,7 +371,8 @@ async fn told(
 /// All credentials and bridges.
 pub(crate) async fn load(connection: &mut Connection, keys: &Keys) -> Result<Secrets, LedgerError> {
     let mut secrets = Secrets::default();
-    let rows = sqlx::query("SELECT principal, version, revoked, hash, sealed FROM credential ORDER BY principal");
+    let rows =
+        sqlx::query("SELECT principal, version, revoked, hash, sealed, terminal FROM credential ORDER BY principal");
     for row in rows.fetch_all(&mut *connection).await? {
         let id: i64 = row.try_get(0)?;
         let sealed: Option<Vec<u8>> = row.try_get(4)?;
@@ -353,6 +388,7 @@ pub(crate) async fn load(connection: &mut Connection, keys: &Keys) -> Result<Sec
             revoked: row.try_get::<i64, _>(2)? != 0,
             hash: row.try_get(3)?,
             password,
+            terminal: row.try_get::<Option<String>, _>(5)?.map(Arc::from),
         };
         secrets.of.insert(id, secret);
     }

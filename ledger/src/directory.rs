@@ -2,20 +2,24 @@
 //! map's; a token check is one keyed hash. Rebuilt as a whole after each change.
 
 use crate::keys::Keys;
+use crate::terminals::{self, Claimed, Claims};
 use ahash::AHashMap;
 use bytes::Bytes;
 use model::envelope::ProtocolKind;
 use model::facts::Facts;
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration};
 use model::register::Device;
-use model::seams::DeviceDirectory;
+use model::seams::{DeviceDirectory, Registered};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// Ids of bridges begin here; below it a principal is the device of the same number.
 pub(crate) const BRIDGES_FROM: i64 = 1_000_000_000;
 pub(crate) const TOKEN: &str = "token";
 const AUTH_CODE: &str = "jt808";
+/// 128 bits, written as 32 hexadecimal digits.
+const AUTH_CODE_BYTES: usize = 16;
 
 /// A stored credential.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +29,8 @@ pub(crate) struct Secret {
     pub(crate) hash: Option<Vec<u8>>,
     /// HJ 212.
     pub(crate) password: Option<Arc<str>>,
+    /// JT/T 808: who holds the phone, see [`crate::terminals`].
+    pub(crate) terminal: Option<Arc<str>>,
 }
 
 /// A stored bridge or observer.
@@ -48,6 +54,8 @@ pub(crate) struct Secrets {
 pub struct Directory {
     keys: Keys,
     snapshot: RwLock<Arc<Snapshot>>,
+    changes: watch::Sender<u64>,
+    claims: Claims,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +73,17 @@ struct Snapshot {
 impl Directory {
     pub(crate) fn new(keys: Keys, facts: &Facts, secrets: Secrets) -> Self {
         let snapshot = Snapshot::build(facts, Arc::new(secrets), 1);
-        Self { keys, snapshot: RwLock::new(Arc::new(snapshot)) }
+        let (changes, _) = watch::channel(snapshot.revision);
+        Self { keys, snapshot: RwLock::new(Arc::new(snapshot)), changes, claims: Claims::new() }
+    }
+
+    /// The revision, as an event: whoever holds a connection looks at once whether it is still admitted.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     pub(crate) fn set_facts(&self, facts: &Facts) {
@@ -79,7 +97,9 @@ impl Directory {
 
     fn put(&self, facts: &Facts, secrets: Arc<Secrets>) {
         let next = Snapshot::build(facts, secrets, self.now().revision + 1);
+        let revision = next.revision;
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        self.changes.send_replace(revision);
     }
 
     fn now(&self) -> Arc<Snapshot> {
@@ -94,7 +114,7 @@ impl Directory {
     pub(crate) fn auth_code(&self, device: DeviceId, phone: &str, version: u32) -> String {
         let owner = format!("{}\0{version}", normal(ProtocolKind::Jt808, phone));
         let hash = self.keys.hash(AUTH_CODE, device.0, owner.as_bytes());
-        hash.iter().take(8).fold(String::new(), |mut text, byte| {
+        hash.iter().take(AUTH_CODE_BYTES).fold(String::new(), |mut text, byte| {
             use std::fmt::Write as _;
             // Writing into a String cannot fail.
             write!(text, "{byte:02X}").ok();
@@ -130,6 +150,33 @@ impl Directory {
         snapshot.principals.get(&bridge.id).map_or(Admission::WrongSecret, |p| Admission::Granted(Arc::clone(p)))
     }
 
+    /// What a registration is answered by what stands on disk; `None`: nobody holds the phone.
+    fn standing(&self, snapshot: &Snapshot, device: &Arc<DeviceAtEdge>, terminal: &str) -> Option<Registration> {
+        let secret = snapshot.secrets.of.get(&device.id.0).filter(|secret| !secret.revoked && device.enabled);
+        let Some(secret) = secret else { return Some(Registration::Unknown) };
+        let holder = secret.terminal.as_ref()?;
+        if !terminals::is_held_by(holder, terminal) {
+            return Some(Registration::Taken { device: Arc::clone(device), holder: named(holder) });
+        }
+        Some(Registration::Granted(Bytes::from(self.auth_code(device.id, &device.identity, secret.version))))
+    }
+
+    /// The answer to a terminal whose claim was written, or could not be.
+    pub(crate) fn registered(&self, device: DeviceId, terminal: &str) -> Registration {
+        let snapshot = self.now();
+        let Some(device) = snapshot.devices.get(&device) else { return Registration::Unknown };
+        self.standing(&snapshot, device, terminal).unwrap_or(Registration::Unavailable)
+    }
+
+    /// Somebody has the code though no terminal was given it: it was set by hand, so none may ask for it any more.
+    fn code_is_known(&self, snapshot: &Snapshot, device: DeviceId) {
+        let Some(secret) = snapshot.secrets.of.get(&device.0).filter(|secret| secret.terminal.is_none()) else {
+            return;
+        };
+        // Without room it is claimed when the terminal authenticates the next time.
+        self.claims.claim(device, secret.version, terminals::BY_HAND, None);
+    }
+
     fn token_matches(&self, owner: i64, token: &[u8], secret: &Secret) -> bool {
         secret.hash.as_ref().is_some_and(|hash| self.keys.matches(TOKEN, owner, token, hash))
     }
@@ -151,9 +198,13 @@ impl DeviceDirectory for Directory {
             }
             Attempt::Jt808 { phone, auth_code } => {
                 let Some(device) = snapshot.find(ProtocolKind::Jt808, phone) else { return Admission::UnknownIdentity };
-                Self::check(&snapshot, device, |secret| {
+                let admission = Self::check(&snapshot, device, |secret| {
                     same(self.auth_code(device.id, phone, secret.version).as_bytes(), auth_code)
-                })
+                });
+                if matches!(admission, Admission::Granted(_)) {
+                    self.code_is_known(&snapshot, device.id);
+                }
+                admission
             }
         }
     }
@@ -177,11 +228,18 @@ impl DeviceDirectory for Directory {
         devices
     }
 
-    fn register_terminal(&self, phone: &str) -> Option<Bytes> {
+    fn register_terminal(&self, phone: &str, terminal: &str, done: Registered) -> Registration {
         let snapshot = self.now();
-        let device = snapshot.find(ProtocolKind::Jt808, phone).filter(|device| device.enabled)?;
-        let secret = snapshot.secrets.of.get(&device.id.0).filter(|secret| !secret.revoked)?;
-        Some(Bytes::from(self.auth_code(device.id, phone, secret.version)))
+        let Some(device) = snapshot.find(ProtocolKind::Jt808, phone) else { return Registration::Unknown };
+        if let Some(answer) = self.standing(&snapshot, device, terminal) {
+            return answer;
+        }
+        let version = snapshot.secrets.of.get(&device.id.0).map_or(0, |secret| secret.version);
+        match self.claims.claim(device.id, version, terminal, Some(done)) {
+            Claimed::Waits => Registration::Pending,
+            Claimed::Taken(holder) => Registration::Taken { device: Arc::clone(device), holder: named(&holder) },
+            Claimed::NoRoom => Registration::Unavailable,
+        }
     }
 
     fn hj212_password(&self, id: DeviceId) -> Option<Arc<str>> {
@@ -269,6 +327,11 @@ pub(crate) fn normal(protocol: ProtocolKind, identity: &str) -> &str {
         ProtocolKind::Jt808 => identity.trim_start_matches('0'),
         ProtocolKind::Mqtt | ProtocolKind::Hj212 | ProtocolKind::Modbus => identity,
     }
+}
+
+/// The holder as a person reads it.
+fn named(holder: &Arc<str>) -> Option<Arc<str>> {
+    Some(Arc::clone(holder)).filter(|holder| **holder != *terminals::BY_HAND)
 }
 
 /// Equality whose time does not tell where two secrets differ.

@@ -16,7 +16,9 @@
 //! | `ledger.refresh()`, `newest(&mut connection)` | take over what another process changed; whether there is anything |
 //! | `ledger.check(Vec<Object>) -> Vec<Problem>` | what an edit would be told; writes nothing |
 //! | `ledger.directory() -> Arc<Directory>` | [`model::seams::DeviceDirectory`]; current after every edit and credential change |
-//! | `ledger.credentials()` | [`Credentials`]: `issue`, `rotate`, `revoke`, `set_hj212_password`, `issue_bridge`, `state`, `bridges` |
+//! | `ledger.directory().changes()` | a `watch` of the directory's revision, for who must cut connections at once |
+//! | `ledger.keep_terminals()` | to be run beside all else: writes down which JT/T 808 terminal holds which phone, and answers it |
+//! | `ledger.credentials()` | [`Credentials`]: `issue`, `rotate`, `revoke`, `set_terminal`, `terminal`, `set_hj212_password`, `issue_bridge`, `state`, `bridges` |
 //! | `ledger.accept_unknown(&Author, Acceptance) -> Accepted` | a quarantined identity becomes a device with a credential |
 //! | `ledger.people()` | [`People`]: `create`, `login`, `change_password`, `reset_password`, `update`, `list`, `session`, `logout`, `sessions`, `revoke_session` |
 //! | `ledger.audit()` | [`Audit`]: `record`, `page` |
@@ -52,6 +54,7 @@ mod rows;
 mod rule_versions;
 mod sessions;
 mod store;
+mod terminals;
 
 pub use audit::{Audit, AuditEntry, AuditFilter};
 pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};

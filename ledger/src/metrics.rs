@@ -4,6 +4,10 @@
 pub const EDITS: &str = "ledger_edits_total";
 /// Edits that were refused because of their content.
 pub const EDITS_REFUSED: &str = "ledger_edits_refused_total";
+/// JT/T 808 terminals that hold their phones since.
+pub const TERMINALS_BOUND: &str = "ledger_terminals_bound_total";
+/// Terminals not answered because too many waited to be written down.
+pub const TERMINAL_CLAIMS_FULL: &str = "ledger_terminal_claims_full_total";
 /// Wrong passwords of people.
 pub const LOGINS_REFUSED: &str = "ledger_logins_refused_total";
 /// Log-ins refused because too many were being checked.

@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, watch};
 
-const TABLES: Component = Component { name: "ledger", migrations: &[include_str!("schema.sql")] };
+const TABLES: Component =
+    Component { name: "ledger", migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql")] };
 /// Objects one edit may have.
 pub(crate) const BATCH_MAX: usize = 50_000;
 

@@ -2,6 +2,7 @@
 
 use crate::envelope::ProtocolKind;
 use crate::id::{DeviceId, PrincipalId};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -50,6 +51,21 @@ pub enum Admission {
     UnknownIdentity,
     /// Known and switched off.
     Disabled,
+}
+
+/// The answer to a JT/T 808 terminal that asks for its authentication code (0x0100).
+#[derive(Debug, Clone)]
+pub enum Registration {
+    /// It holds the phone, and that is on disk.
+    Granted(Bytes),
+    /// It is the first under this credential: the answer comes once that is on disk.
+    Pending,
+    /// Another terminal holds the phone. `holder`: its name; `None`: the code was set by hand and no terminal may ask.
+    Taken { device: Arc<DeviceAtEdge>, holder: Option<Arc<str>> },
+    /// The phone is of no device that has a credential.
+    Unknown,
+    /// It could not be written down. No answer: the terminal asks again.
+    Unavailable,
 }
 
 /// A strictness toward wrong check codes and lengths, per device profile.

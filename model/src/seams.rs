@@ -3,7 +3,7 @@
 
 use crate::envelope::{Envelope, Position, ProtocolKind};
 use crate::id::DeviceId;
-use crate::principal::{Admission, Attempt, DeviceAtEdge};
+use crate::principal::{Admission, Attempt, DeviceAtEdge, Registration};
 use crate::time::IngestTime;
 use crate::verdict::RefusalReason;
 use bytes::Bytes;
@@ -19,6 +19,9 @@ pub trait Inlet: Send + Sync {
 }
 
 pub type Completion = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
+
+/// Told how a registration that was pending ended; never [`Registration::Pending`].
+pub type Registered = Box<dyn FnOnce(Registration) + Send>;
 
 /// A batch on disk: positions `first.seq ..= first.seq + count - 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +54,14 @@ pub trait DeviceDirectory: Send + Sync {
     fn device_by_identity(&self, protocol: ProtocolKind, identity: &str) -> Option<Arc<DeviceAtEdge>>;
     /// All devices of a protocol, by id; for pollers.
     fn devices(&self, protocol: ProtocolKind) -> Vec<Arc<DeviceAtEdge>>;
-    /// Registers and returns the authentication code for a JT/T 808 terminal that sent 0x0100; `None`: unknown terminal.
-    fn register_terminal(&self, phone: &str) -> Option<Bytes>;
+    /// A JT/T 808 terminal asks for its authentication code (0x0100). `terminal` is `maker/terminal id`. The first that asks
+    /// under a credential holds the phone until the credential is rotated. `done` is told the answer after
+    /// [`Registration::Pending`] alone; it may run on any thread and must only hand over.
+    fn register_terminal(&self, phone: &str, terminal: &str, done: Registered) -> Registration;
     /// The HJ 212 password of a device, for answers that must carry it.
     fn hj212_password(&self, id: DeviceId) -> Option<Arc<str>>;
-    /// Grows with every change. A connection compares it now and then and asks [`Self::still_admitted`].
+    /// Grows with every change. A connection compares it when it is told of a change, and now and then, and asks
+    /// [`Self::still_admitted`].
     fn revision(&self) -> u64;
     /// False when the principal's credential changed or its device was switched off.
     fn still_admitted(&self, principal: &crate::principal::Principal) -> bool;

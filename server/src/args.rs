@@ -78,8 +78,13 @@ pub(crate) enum Device {
   lantian device add --code fume-0001 --profile fume-mqtt --subject r-0001
   lantian device add --code dust-1 --profile dust-hj212-ug --identity 4101000000000000000000A1")]
     Add(DeviceAdd),
-    /// Give a device a new credential; the old one ends at once.
-    Rotate { code: String },
+    /// Give a device a new credential; the old one ends at once, and another JT/T 808 terminal may take the phone.
+    Rotate {
+        code: String,
+        /// The only JT/T 808 terminal that may take it: its terminal id, or maker/terminal id. Else the first that asks.
+        #[arg(long)]
+        terminal: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,6 +118,9 @@ pub(crate) struct DeviceAdd {
     /// MN, phone or MQTT user name; the code when left out.
     #[arg(long)]
     pub(crate) identity: Option<String>,
+    /// The only JT/T 808 terminal that may register: its terminal id, or maker/terminal id. Else the first that asks.
+    #[arg(long)]
+    pub(crate) terminal: Option<String>,
     /// Shown name.
     #[arg(long, default_value = "")]
     pub(crate) name: String,

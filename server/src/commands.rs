@@ -104,7 +104,7 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
     let done = match command {
         Command::Admin(Admin::Create { name }) => create_administrator(&stores, name).await,
         Command::Device(Device::Add(device)) => add_device(&stores, device).await,
-        Command::Device(Device::Rotate { code }) => rotate(&stores, &code).await,
+        Command::Device(Device::Rotate { code, terminal }) => rotate(&stores, &code, terminal.as_deref()).await,
         Command::Bridge(Bridge::Add(bridge)) => add_bridge(&stores, bridge).await,
         Command::Apply(apply) => apply_dir(&stores, &apply).await,
         Command::Export { dir } => {
@@ -191,7 +191,12 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
     stores.ledger.edit(&author(), objects).await.context("add the device")?;
     let id = find_device(stores, &wanted.code)?;
     print_issued(&stores.ledger.credentials().issue(&author(), id).await.context("hand out the credential")?);
-    Ok(())
+    hold_for(stores, id, wanted.terminal.as_deref()).await
+}
+
+async fn hold_for(stores: &Stores, id: DeviceId, terminal: Option<&str>) -> Result<()> {
+    let Some(terminal) = terminal else { return Ok(()) };
+    stores.ledger.credentials().set_terminal(&author(), id, terminal).await.context("set the terminal")
 }
 
 async fn add_bridge(stores: &Stores, wanted: BridgeAdd) -> Result<()> {
@@ -210,10 +215,10 @@ fn find_device(stores: &Stores, code: &str) -> Result<DeviceId> {
     Ok(device.with_context(|| format!("find the device {code:?}"))?.id)
 }
 
-async fn rotate(stores: &Stores, code: &str) -> Result<()> {
+async fn rotate(stores: &Stores, code: &str, terminal: Option<&str>) -> Result<()> {
     let id = find_device(stores, code)?;
     print_issued(&stores.ledger.credentials().rotate(&author(), id).await.context("rotate the credential")?);
-    Ok(())
+    hold_for(stores, id, terminal).await
 }
 
 /// The check of a rule's text that the registers use.

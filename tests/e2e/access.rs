@@ -3,12 +3,14 @@
 
 use crate::stock::{add, started};
 use crate::wire::{Mqtt, ask, hj212_frame, whatever_comes};
-use anyhow::{Context, Result, ensure};
-use e2e::eventually;
+use anyhow::{Context, Result, bail, ensure};
+use e2e::{Server, eventually};
+use protocol::jt808::{Decoded, Event, Framer, Message, Parts, Phone, Register, RegisterForm, Version, encode};
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn a_device_cannot_publish_as_another() -> Result<()> {
@@ -60,6 +62,82 @@ async fn unknown_and_wrong_identities_get_no_acknowledgement() -> Result<()> {
     let wrong = hj212_frame(mn, "wrong1", "20261001080000000", data);
     ensure!(ask(&server.addresses().hj212, &wrong).await?.is_empty(), "a wrong password was answered");
     ensure!(Mqtt::connect(&server.addresses().mqtt, "a", "fume-a", "wrong").await.is_err(), "a wrong token was let in");
+    server.stop()
+}
+
+/// What a terminal is answered to 0x0100: the result and the code.
+async fn register(server: &Server, phone: &str, terminal: &str) -> Result<(u8, Vec<u8>)> {
+    let version = Version::V2013;
+    let register = Register {
+        form: RegisterForm::V2013,
+        province: 41,
+        city: 101,
+        maker: b"MAKER",
+        model: b"M",
+        terminal_id: terminal.as_bytes(),
+        plate_colour: 2,
+        plate: b"A12345",
+    };
+    let phone = Phone::from_digits(phone, version).context("a phone")?;
+    let frame = encode(version, &phone, 1, &Message::Register(register));
+    let mut framer = Framer::new();
+    framer.push(&ask(&server.addresses().jt808, &frame).await?);
+    let Some(Event::Frame { raw, .. }) = framer.next_event() else { bail!("0x0100 of {terminal} was not answered") };
+    let parts = Parts::split(&raw).context("a frame")?;
+    match Decoded::read(&parts.header, parts.body).message {
+        Message::RegisterReply { result, code, .. } => Ok((result, code.to_vec())),
+        other => bail!("0x0100 was answered by {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_who_knows_the_phone_gets_no_code() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut server, _) = started(folder.path()).await?;
+    let phone = "13900000007";
+    add(&server, &["--code", "truck-a", "--profile", "truck-jt808", "--identity", phone])?;
+    let named = ["--code", "truck-b", "--profile", "truck-jt808", "--identity", "13900000008", "--terminal", "T000008"];
+    add(&server, &named)?;
+    // The running server takes over what another process wrote within a second or two.
+    let code = eventually("the truck's own terminal gets a code", Duration::from_secs(15), || async {
+        let (result, code) = register(&server, phone, "T000001").await?;
+        Ok((result == 0).then_some(code))
+    })
+    .await?;
+    ensure!(code.len() == 32, "a code of {} characters", code.len());
+    ensure!(register(&server, phone, "T000666").await? == (3, Vec::new()), "a stranger was given something");
+    ensure!(register(&server, "13900000008", "T000666").await?.0 == 3, "a terminal that was not named got the code");
+    ensure!(register(&server, "13900000008", "T000008").await?.0 == 0, "the terminal that was named got no code");
+    let api = server.administrator().await?;
+    let refused = api.get("/api/v1/quarantine/refused").await?.to_string();
+    ensure!(refused.contains("T000666") && refused.contains("lantian device rotate truck-a"), "{refused}");
+    server.stop()?;
+    server.start().await?;
+    ensure!(register(&server, phone, "T000666").await?.0 == 3, "the restart freed the phone");
+    ensure!(register(&server, phone, "T000001").await? == (0, code.clone()), "the restart changed the code");
+    server.command(&["device", "rotate", "truck-a"])?;
+    eventually("another terminal may take the phone", Duration::from_secs(15), || async {
+        let (result, fresh) = register(&server, phone, "T000002").await?;
+        Ok((result == 0 && fresh != code).then_some(()))
+    })
+    .await?;
+    ensure!(register(&server, phone, "T000001").await?.0 == 3, "the old terminal still gets a code");
+    server.stop()
+}
+
+#[tokio::test]
+async fn a_credential_that_is_rotated_cuts_a_quiet_connection_at_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut server, token) = started(folder.path()).await?;
+    let mut own = Mqtt::connect(&server.addresses().mqtt, "a", "fume-a", &token).await?;
+    own.say("lantian/v1/fume-a/telemetry", r#"{"fume":1.0}"#).await?;
+    let api = server.administrator().await?;
+    let devices = api.get("/api/v1/devices?q=fume-a").await?;
+    let id = devices["items"][0]["id"].as_i64().context("the device's id")?;
+    let began = Instant::now();
+    api.post(&format!("/api/v1/devices/{id}/credential"), json!({})).await?;
+    ensure!(own.is_closed(Duration::from_secs(5)).await, "the old connection stays");
+    ensure!(began.elapsed() < Duration::from_secs(1), "cut after {:?} only", began.elapsed());
     server.stop()
 }
 

@@ -53,6 +53,12 @@ impl Mqtt {
         Ok(u16::from_be_bytes([answer[2], answer[3]]))
     }
 
+    /// Whether the server ends the connection within `limit`.
+    pub(crate) async fn is_closed(&mut self, limit: Duration) -> bool {
+        let mut left = Vec::new();
+        tokio::time::timeout(limit, self.stream.read_to_end(&mut left)).await.is_ok()
+    }
+
     /// Publishes and waits for the PUBACK.
     pub(crate) async fn say(&mut self, topic: &str, payload: &str) -> Result<()> {
         let id = self.publish(topic, payload.as_bytes()).await?;

@@ -13,6 +13,8 @@ use protocol::jt808::{
 #[derive(Debug)]
 pub struct Terminal {
     phone: Phone,
+    /// The platform lets no other terminal register the phone, so it is the same in every run: the phone's last digits.
+    own_id: Vec<u8>,
     serial: u16,
     framer: Framer,
 }
@@ -23,8 +25,9 @@ const PLATE: &[u8] = b"SIM";
 
 impl Terminal {
     pub fn new(phone: &str) -> Result<Self> {
+        let own_id = phone.as_bytes().get(phone.len().saturating_sub(7)..).unwrap_or_default().to_vec();
         let phone = Phone::from_digits(phone, VERSION).with_context(|| format!("{phone} is no phone number"))?;
-        Ok(Self { phone, serial: 0, framer: Framer::new() })
+        Ok(Self { phone, own_id, serial: 0, framer: Framer::new() })
     }
 
     fn next(&mut self, message: &Message<'_>) -> (u16, Bytes) {
@@ -43,11 +46,13 @@ impl Dialect for Terminal {
             city: 100,
             maker: b"SIM01",
             model: b"LANTIAN-SIM",
-            terminal_id: b"0000001",
+            terminal_id: &self.own_id,
             plate_colour: 2,
             plate: PLATE,
         };
-        vec![self.next(&Message::Register(register)).1]
+        let (phone, serial) = (self.phone, self.serial);
+        self.serial = self.serial.wrapping_add(1);
+        vec![encode(VERSION, &phone, serial, &Message::Register(register)).into()]
     }
 
     fn frame(&mut self, payload: &Payload) -> Result<(u64, Bytes)> {

@@ -1,7 +1,7 @@
 //! What an HJ 212 connection decides.
 
 use crate::metrics;
-use crate::tcp::{Actions, Door, Opening, Session};
+use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
@@ -218,8 +218,25 @@ impl Session for Hj212Session {
         }
     }
 
-    fn on_tick(&mut self, _now: IngestTime, _out: &mut Actions) {
-        // Every frame carries its identity and is checked against the directory's revision.
+    /// Every frame shows its identity again; this is for the connection that says nothing.
+    fn on_change(&mut self, _now: IngestTime, out: &mut Actions) {
+        let revision = self.directory().revision();
+        if revision == self.revision {
+            return;
+        }
+        let mut known = std::mem::take(&mut self.known);
+        for known in &mut known {
+            let attempt = Attempt::Hj212 { mn: &known.mn, password: &known.password };
+            let device = self.directory().device_by_identity(ProtocolKind::Hj212, &known.mn);
+            match (self.directory().admit(attempt), device) {
+                (Admission::Granted(principal), Some(device)) if principal.id == known.principal => {
+                    known.device = device;
+                }
+                _ => out.close = Some(CloseReason::Revoked),
+            }
+        }
+        self.known = known;
+        self.revision = revision;
     }
 
     fn on_close(&mut self, now: IngestTime) {

@@ -10,6 +10,7 @@ use model::seams::Committed;
 use model::time::IngestTime;
 use model::verdict::RefusalReason;
 use protocol::hj212::{Head, encode};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 const NOW: IngestTime = IngestTime(1_767_240_000_000);
@@ -24,7 +25,10 @@ fn world() -> World {
 
 fn session(world: &World) -> Hj212Session {
     let edge = world.edge.clone();
-    Hj212Session::new(Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new() }, 4_096)
+    Hj212Session::new(
+        Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new(), wake: Arc::default() },
+        4_096,
+    )
 }
 
 fn frame(mn: &str, pw: &str, cn: &str, flag: u8) -> Vec<u8> {

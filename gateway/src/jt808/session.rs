@@ -5,16 +5,19 @@ use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::DeviceId;
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
 use model::seams::{Committed, DeviceDirectory};
 use model::time::{EventTime, IngestTime, LocalStamp};
 use model::verdict::RefusalReason;
-use protocol::jt808::{Decoded, Event, Framer, Header, Message, Parts, Phone, Version, encode, id, time_bcd};
+use protocol::jt808::{Decoded, Event, Framer, Header, Message, Parts, Phone, Register, Version, encode, id, time_bcd};
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::Arc;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 const OK: u8 = 0;
 const FAILED: u8 = 1;
+const TERMINAL_TAKEN: u8 = 3;
 const NO_SUCH_TERMINAL: u8 = 4;
 
 #[derive(Debug)]
@@ -27,6 +30,16 @@ pub struct Jt808Session {
     serial: u16,
     /// Frames at the journal, in order, with what their answer needs.
     pending: VecDeque<Pending>,
+    /// A terminal whose hold on the phone is being written down.
+    registering: Option<Registering>,
+}
+
+#[derive(Debug)]
+struct Registering {
+    header: Header,
+    terminal: String,
+    raw: Bytes,
+    told: oneshot::Receiver<Registration>,
 }
 
 #[derive(Debug)]
@@ -55,6 +68,7 @@ impl Jt808Session {
             who: None,
             serial: 0,
             pending: VecDeque::new(),
+            registering: None,
         }
     }
 
@@ -83,7 +97,7 @@ impl Jt808Session {
             ::metrics::counter!(metrics::REMARKED_TOTAL, "protocol" => "jt808").increment(1);
         }
         match header.id {
-            id::REGISTER => return self.on_register(&header, &raw, now, out),
+            id::REGISTER => return self.on_register(&header, parts.body, &raw, now, out),
             id::AUTHENTICATE => return self.on_authenticate(&header, parts.body, &raw, now, out),
             _ => {}
         }
@@ -105,18 +119,87 @@ impl Jt808Session {
         }
     }
 
-    fn on_register(&mut self, header: &Header, raw: &Bytes, now: IngestTime, out: &mut Actions) {
-        let directory = self.directory();
-        let code = directory
-            .register_terminal(header.phone.as_str())
-            .or_else(|| directory.register_terminal(header.phone.trimmed()));
-        let (result, code) = match &code {
-            Some(code) => (OK, code.as_ref()),
-            None => (NO_SUCH_TERMINAL, &[][..]),
-        };
-        if result != OK {
-            self.door.unknown(now, header.phone.trimmed(), raw);
+    /// The code goes to the terminal that holds the phone and to no other; nothing of a connection changes before it has
+    /// authenticated.
+    fn on_register(&mut self, header: &Header, body: &[u8], raw: &Bytes, now: IngestTime, out: &mut Actions) {
+        self.hear(now, out);
+        if self.registering.is_some() {
+            // Said again while the first is being written down: one answer is to come.
+            return;
         }
+        let decoded = Decoded::read(header, body);
+        let Message::Register(register) = decoded.message else {
+            self.door.refused(now, None, RefusalReason::Malformed, "0x0100 that cannot be read".to_owned(), raw);
+            return self.registered(header, NO_SUCH_TERMINAL, &[], out);
+        };
+        let terminal = terminal_name(&register);
+        let (tell, told) = oneshot::channel();
+        let wake = Arc::clone(&self.door.opening.wake);
+        let done = Box::new(move |answer| {
+            // Nobody waits any more when the connection is gone.
+            tell.send(answer).ok();
+            wake.notify_one();
+        });
+        let answer = self.directory().register_terminal(header.phone.as_str(), &terminal, done);
+        if matches!(answer, Registration::Pending) {
+            // Copied, so that a small frame does not keep a large buffer.
+            let raw = Bytes::copy_from_slice(raw);
+            self.registering = Some(Registering { header: *header, terminal, raw, told });
+            return;
+        }
+        self.answer_registration(header, &terminal, raw, answer, now, out);
+    }
+
+    /// Takes the answer to a registration that was pending, if it is there.
+    fn hear(&mut self, now: IngestTime, out: &mut Actions) {
+        let Some(registering) = &mut self.registering else { return };
+        let answer = match registering.told.try_recv() {
+            Ok(answer) => answer,
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Closed) => Registration::Unavailable,
+        };
+        let Some(Registering { header, terminal, raw, .. }) = self.registering.take() else { return };
+        self.answer_registration(&header, &terminal, &raw, answer, now, out);
+    }
+
+    fn answer_registration(
+        &mut self,
+        header: &Header,
+        terminal: &str,
+        raw: &Bytes,
+        answer: Registration,
+        now: IngestTime,
+        out: &mut Actions,
+    ) {
+        match answer {
+            Registration::Granted(code) => self.registered(header, OK, &code, out),
+            Registration::Taken { device, holder } => {
+                ::metrics::counter!(metrics::TERMINALS_REFUSED_TOTAL).increment(1);
+                let held = holder.map_or_else(
+                    || "the code was set by hand, so no terminal may ask for it".to_owned(),
+                    |holder| format!("terminal {holder} holds the phone"),
+                );
+                let detail = format!(
+                    "terminal {terminal} asks for the code of phone {}, but {held}; if it is the right one, rotate the \
+                     credential: lantian device rotate {}",
+                    header.phone.trimmed(),
+                    device.code
+                );
+                self.door.refused(now, Some(device.id), RefusalReason::NotAuthenticated, detail, raw);
+                self.registered(header, TERMINAL_TAKEN, &[], out);
+            }
+            Registration::Unknown => {
+                self.door.unknown(now, header.phone.trimmed(), raw);
+                self.registered(header, NO_SUCH_TERMINAL, &[], out);
+            }
+            // No answer: the terminal asks again.
+            Registration::Pending | Registration::Unavailable => {
+                ::metrics::counter!(metrics::REGISTRATIONS_UNANSWERED_TOTAL).increment(1);
+            }
+        }
+    }
+
+    fn registered(&mut self, header: &Header, result: u8, code: &[u8], out: &mut Actions) {
         let serial = header.serial;
         self.send(header.version, &header.phone, &Message::RegisterReply { serial, result, code }, out);
     }
@@ -127,17 +210,23 @@ impl Jt808Session {
             self.door.refused(now, None, RefusalReason::Malformed, "0x0102 that cannot be read".to_owned(), raw);
             return self.reply(header, FAILED, out);
         };
+        // Read first: what changes meanwhile is then looked at again.
+        let revision = self.directory().revision();
         let Some((principal, device)) = self.admit(header, authenticate.code, raw, now) else {
             return self.reply(header, FAILED, out);
         };
         if self.who.as_ref().is_some_and(|who| who.device.id != device.id) {
             self.forget(now);
         }
+        if !authenticate.imei.is_empty() {
+            let imei = authenticate.imei.escape_ascii().to_string();
+            let software = authenticate.software.escape_ascii().to_string();
+            tracing::debug!(device = %device.code, imei, software, "terminal authenticated");
+        }
         out.established = true;
         if let Some(older) = self.door.enter(device.id, now) {
             older.cut();
         }
-        let revision = self.directory().revision();
         self.who = Some(Identity { phone: header.phone, principal, device, revision });
         self.reply(header, OK, out);
     }
@@ -207,6 +296,28 @@ impl Jt808Session {
             None => out.close = Some(CloseReason::Revoked),
         }
     }
+}
+
+/// `maker/terminal id` without the padding, whichever form of 0x0100 it came in; bytes that are no plain ASCII as %XX.
+fn terminal_name(register: &Register<'_>) -> String {
+    fn put(name: &mut String, field: &[u8]) {
+        let padding = |byte: &u8| matches!(byte, 0 | b' ');
+        let start = field.iter().position(|byte| !padding(byte)).unwrap_or(field.len());
+        let end = field.iter().rposition(|byte| !padding(byte)).map_or(start, |at| at + 1);
+        for byte in field.get(start..end).unwrap_or_default() {
+            if byte.is_ascii_graphic() && !matches!(byte, b'/' | b'%') {
+                name.push(char::from(*byte));
+            } else {
+                // Writing into a String cannot fail.
+                write!(name, "%{byte:02X}").ok();
+            }
+        }
+    }
+    let mut name = String::new();
+    put(&mut name, register.maker);
+    name.push('/');
+    put(&mut name, register.terminal_id);
+    name
 }
 
 fn odd(parts: &Parts<'_>, remarks: &mut u8) -> Option<(RefusalReason, String)> {
@@ -283,8 +394,16 @@ impl Session for Jt808Session {
         }
     }
 
-    fn on_tick(&mut self, _now: IngestTime, out: &mut Actions) {
+    fn on_change(&mut self, _now: IngestTime, out: &mut Actions) {
         self.check_identity(out);
+    }
+
+    fn on_wake(&mut self, now: IngestTime, out: &mut Actions) {
+        self.hear(now, out);
+    }
+
+    fn waits(&self) -> bool {
+        self.registering.is_some()
     }
 
     fn on_close(&mut self, now: IngestTime) {

@@ -13,6 +13,7 @@ use protocol::jt808::{
     Authenticate, Decoded, Event, Framer, Message, Packet, Parts, Phone, Position, Register, RegisterForm, Version,
     encode, encode_raw, id, time_bcd,
 };
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,13 @@ fn world() -> World {
 
 fn session(world: &World) -> Jt808Session {
     let edge = world.edge.clone();
-    Jt808Session::new(Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new() })
+    Jt808Session::new(Opening {
+        edge,
+        connection: 9,
+        peer: "test".to_owned(),
+        cut: CancellationToken::new(),
+        wake: Arc::default(),
+    })
 }
 
 fn phone(version: Version, number: u8) -> Phone {
@@ -121,6 +128,88 @@ fn a_known_phone_registers_and_gets_its_code_and_an_unknown_one_result_4() {
         assert!(out.append.is_empty());
     }
     assert_eq!(world.doorstep.knocks.lock().unwrap()[0].identity, "13800000009");
+}
+
+fn register(version: Version, number: u8, terminal: &str) -> Vec<u8> {
+    let message = Message::Register(Register {
+        form: if version.is_2019() { RegisterForm::V2019 } else { RegisterForm::V2013 },
+        province: 41,
+        city: 101,
+        maker: b"MAKER",
+        model: b"",
+        terminal_id: terminal.as_bytes(),
+        plate_colour: 2,
+        plate: b"A12345",
+    });
+    encode(version, &phone(version, number), 1, &message)
+}
+
+#[test]
+fn only_the_first_terminal_gets_the_code_and_what_another_asks_is_shown() {
+    let world = world();
+    let out = feed(&mut session(&world), &register(OLD, 1, "T000001"));
+    assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 0)]);
+    // The same terminal asks again, also in the form of another edition.
+    for version in [OLD, NEW] {
+        let out = feed(&mut session(&world), &register(version, 1, "T000001"));
+        assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 0)]);
+    }
+    let out = feed(&mut session(&world), &register(OLD, 1, "T000002"));
+    assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 3)]);
+    assert!(!out.send.windows(6).any(|window| window == b"code-1"));
+    let refusal = world.doorstep.refusals.lock().unwrap().pop().unwrap();
+    assert_eq!((refusal.device, refusal.reason), (Some(DeviceId(1)), RefusalReason::NotAuthenticated));
+    for part in ["MAKER/T000002", "MAKER/T000001", "13800000001", "lantian device rotate d1"] {
+        assert!(refusal.detail.contains(part), "{}", refusal.detail);
+    }
+}
+
+#[test]
+fn the_code_leaves_only_when_it_is_written_down_who_holds_the_phone() {
+    let world = world();
+    world.directory.slow_disk();
+    let mut session = session(&world);
+    let out = feed(&mut session, &register(OLD, 1, "T000001").repeat(2));
+    assert!(out.send.is_empty() && session.waits());
+    let mut out = Actions::default();
+    session.on_wake(NOW, &mut out);
+    assert!(out.send.is_empty());
+    world.directory.write_down();
+    session.on_wake(NOW, &mut out);
+    assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 0)]);
+    assert!(!session.waits());
+}
+
+#[test]
+fn a_registration_that_could_not_be_written_down_gets_no_answer_and_may_be_said_again() {
+    let world = world();
+    world.directory.slow_disk();
+    let mut session = session(&world);
+    feed(&mut session, &register(OLD, 1, "T000001"));
+    world.directory.disk_gone();
+    let out = feed(&mut session, &register(OLD, 1, "T000001"));
+    assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 0)]);
+}
+
+#[test]
+fn a_second_connection_that_only_registers_does_not_disturb_the_first() {
+    let world = world();
+    let mut first = logged_in(&world, OLD, 1);
+    let mut second = session(&world);
+    for terminal in ["T000001", "T000002"] {
+        feed(&mut second, &register(OLD, 1, terminal));
+        feed(&mut second, &authenticate(OLD, 1, "wrong"));
+    }
+    assert_eq!(world.wire.events.lock().unwrap().as_slice(), [(DeviceId(1), "connected")]);
+    assert_eq!(feed(&mut first, &position(OLD, 1)).append.len(), 1);
+}
+
+#[test]
+fn a_registration_that_cannot_be_read_gets_no_code() {
+    let world = world();
+    let short = encode_raw(OLD, &phone(OLD, 1), 1, None, id::REGISTER, &[0; 10]);
+    let out = feed(&mut session(&world), &short);
+    assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 4)]);
 }
 
 #[test]
@@ -231,6 +320,47 @@ fn a_device_that_is_switched_off_is_cut() {
     let out = feed(&mut session, &position(OLD, 1));
     assert_eq!(out.close, Some(CloseReason::Revoked));
     assert!(out.append.is_empty());
+}
+
+#[tokio::test]
+async fn a_peer_that_has_closed_its_side_still_gets_the_code_that_is_being_written_down() {
+    let world = world();
+    world.directory.slow_disk();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = CancellationToken::new();
+    let served = tokio::spawn(serve(listener, world.edge.clone(), Jt808Config::default(), cancel.clone()));
+    let mut terminal = TcpStream::connect(address).await.unwrap();
+    terminal.write_all(&register(OLD, 1, "T000001")).await.unwrap();
+    terminal.shutdown().await.unwrap();
+    world.directory.registration().await;
+    world.directory.write_down();
+    let mut answer = Vec::new();
+    terminal.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(said(&answer), [(id::REGISTER_REPLY, 1, 0)]);
+    cancel.cancel();
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_quiet_terminal_is_cut_when_its_device_is_switched_off() {
+    let world = world();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = CancellationToken::new();
+    let served = tokio::spawn(serve(listener, world.edge.clone(), Jt808Config::default(), cancel.clone()));
+    let mut terminal = TcpStream::connect(address).await.unwrap();
+    terminal.write_all(&authenticate(OLD, 1, "code-1")).await.unwrap();
+    let mut byte = [0];
+    terminal.read_exact(&mut byte).await.unwrap();
+    let mut off = device(1, ProtocolKind::Jt808, "13800000001", Strictness::Reject);
+    off.enabled = false;
+    world.directory.set(vec![(off, "code-1")]);
+    let mut rest = Vec::new();
+    terminal.read_to_end(&mut rest).await.unwrap();
+    assert!(world.edge.online.is_empty());
+    cancel.cancel();
+    served.await.unwrap();
 }
 
 #[tokio::test]

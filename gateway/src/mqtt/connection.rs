@@ -165,7 +165,7 @@ where
         let rings = now + start.keep_alive.unwrap_or(TICK_MAX).min(TICK_MAX);
         let mut connection = Self {
             cancelled: Box::pin(start.cut.clone().cancelled_owned()),
-            revision: start.hub.edge.directory.revision(),
+            revision: 0, // so that a change since the CONNECT is seen with the first packet
             hub: start.hub,
             stream: start.stream,
             principal: start.principal,
@@ -271,6 +271,9 @@ where
             match self.port.kicked() {
                 Some(Kick::TakenOver | Kick::Discarded) => self.close(Closing::TakenOver),
                 None => {}
+            }
+            if self.port.take_look() {
+                self.check_credential();
             }
             if self.cut.is_cancelled() || self.cancelled.as_mut().poll(cx).is_ready() {
                 let closing = if self.stop.is_cancelled() { Closing::Stopping } else { Closing::TakenOver };

@@ -449,6 +449,17 @@ impl Hub {
         lock(&self.retained).len()
     }
 
+    /// The directory has changed: every connection looks whether it is still admitted, also one that says nothing.
+    fn look_at_credentials(&self) {
+        let sessions: Vec<Arc<Session>> = lock(&self.sessions).values().cloned().collect();
+        for session in sessions {
+            let port = lock(&session.state).port.clone();
+            if let Some(port) = port {
+                port.look();
+            }
+        }
+    }
+
     /// Ends what has had its time and publishes wills that are due.
     fn sweep_once(&self, now: IngestTime) {
         let offline: Vec<Arc<Session>> = lock(&self.offline).values().cloned().collect();
@@ -498,12 +509,14 @@ pub(crate) enum Route {
 }
 
 async fn sweep(hub: Arc<Hub>, mut late: mpsc::Receiver<Arc<Message>>, stop: CancellationToken) {
+    let mut changes = hub.edge.changes.clone();
     let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        // All three are cancel-safe.
+        // All four are cancel-safe.
         tokio::select! {
             () = stop.cancelled() => return,
+            Ok(()) = changes.changed() => hub.look_at_credentials(),
             _ = ticks.tick() => hub.sweep_once(hub.edge.clock.now()),
             message = late.recv() => {
                 let Some(message) = message else { return };

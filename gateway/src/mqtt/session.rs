@@ -94,6 +94,7 @@ pub(crate) struct Port {
     waker: AtomicWaker,
     mail: AtomicBool,
     kick: AtomicU8,
+    look: AtomicBool,
     done: Mutex<Vec<Done>>,
 }
 
@@ -133,6 +134,16 @@ impl Port {
     pub(crate) fn kick(&self, why: Kick) {
         self.kick.store(why as u8, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// The directory has changed: is the client still admitted?
+    pub(crate) fn look(&self) {
+        self.look.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn take_look(&self) -> bool {
+        self.look.load(Ordering::Acquire) && self.look.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn kicked(&self) -> Option<Kick> {

@@ -10,14 +10,17 @@ use super::*;
 use bytes::BytesMut;
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
-use model::seams::{AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
+use model::seams::{
+    AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, Registered, WireLog,
+};
 use model::time::{IngestTime, ManualClock};
 use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::v5;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
 
 /// What the inlet does with a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,7 @@ struct World {
     knocks: Mutex<Vec<Knock>>,
     refusals: Mutex<Vec<Refusal>>,
     revoked: AtomicBool,
-    revision: AtomicU64,
+    changes: watch::Sender<u64>,
 }
 
 impl Default for World {
@@ -50,7 +53,7 @@ impl Default for World {
             knocks: Mutex::default(),
             refusals: Mutex::default(),
             revoked: AtomicBool::new(false),
-            revision: AtomicU64::new(1),
+            changes: watch::channel(1).0,
         }
     }
 }
@@ -150,8 +153,8 @@ impl DeviceDirectory for World {
         Vec::new()
     }
 
-    fn register_terminal(&self, _: &str) -> Option<Bytes> {
-        None
+    fn register_terminal(&self, _: &str, _: &str, _: Registered) -> Registration {
+        Registration::Unknown
     }
 
     fn hj212_password(&self, _: DeviceId) -> Option<Arc<str>> {
@@ -159,7 +162,7 @@ impl DeviceDirectory for World {
     }
 
     fn revision(&self) -> u64 {
-        self.revision.load(Ordering::SeqCst)
+        *self.changes.borrow()
     }
 
     fn still_admitted(&self, _: &Principal) -> bool {
@@ -208,6 +211,7 @@ impl Bench {
             clock: Arc::clone(&clock) as _,
             budget: Arc::default(),
             online: Arc::default(),
+            changes: world.changes.subscribe(),
         };
         let stop = CancellationToken::new();
         let mut config = MqttConfig::new(directory.path().to_owned());

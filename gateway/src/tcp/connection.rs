@@ -7,8 +7,9 @@ use crate::edge::Edge;
 use crate::metrics;
 use model::seams::{AppendError, Committed};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -39,20 +40,23 @@ struct Connection<T, S> {
     opened: Instant,
     last_frame: Instant,
     partial_since: Option<Instant>,
-    next_tick: Instant,
     done: mpsc::Sender<Done>,
+}
+
+/// What reaches a connection from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Signals {
+    /// Another connection takes this one's place.
+    pub cut: CancellationToken,
+    /// The session has something to look at, see [`Session::on_wake`].
+    pub wake: Arc<Notify>,
+    /// The listener stops.
+    pub cancel: CancellationToken,
 }
 
 /// Runs a connection to its end and tells why it ended. On `cancel` it reads no more, answers what becomes durable
 /// within the append timeout, and closes.
-pub async fn run<T, S>(
-    stream: T,
-    session: S,
-    edge: Edge,
-    config: TcpConfig,
-    cut: CancellationToken,
-    cancel: CancellationToken,
-) -> CloseReason
+pub async fn run<T, S>(stream: T, session: S, edge: Edge, config: TcpConfig, signals: Signals) -> CloseReason
 where
     T: AsyncRead + AsyncWrite + Send,
     S: Session,
@@ -75,10 +79,9 @@ where
         opened: now,
         last_frame: now,
         partial_since: None,
-        next_tick: now + config.tick,
         done,
     };
-    let reason = connection.drive(&mut reader, &mut completions, &cut, &cancel).await;
+    let reason = connection.drive(&mut reader, &mut completions, &signals).await;
     let now = connection.edge.clock.now();
     connection.session.on_close(now);
     // The peer may be gone already.
@@ -91,25 +94,29 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         &mut self,
         reader: &mut ReadHalf<T>,
         completions: &mut mpsc::Receiver<Done>,
-        cut: &CancellationToken,
-        cancel: &CancellationToken,
+        signals: &Signals,
     ) -> CloseReason {
+        let Signals { cut, wake, cancel } = signals;
+        let mut changes = self.edge.changes.clone();
         let mut buffer = vec![0_u8; READ_BYTES];
         // A peer that has said all may still wait for its answers.
         let mut ended = false;
         loop {
             let stopping = cancel.is_cancelled();
-            if self.batches.is_empty() && (stopping || ended) {
+            let waited_for = !self.batches.is_empty() || (self.session.waits() && !stopping);
+            if !waited_for && (stopping || ended) {
                 return if ended { CloseReason::Peer } else { CloseReason::Stopping };
             }
             let room = !self.starved && self.outstanding < self.config.window_frames;
-            // Every branch is cancel-safe: a token, a channel, a timer, one read.
+            // Every branch is cancel-safe: a token, a channel, a notice, a watch, a timer, one read.
             let step = tokio::select! {
                 biased;
                 () = cut.cancelled() => Err(CloseReason::TakenOver),
                 () = cancel.cancelled(), if !stopping => Ok(()),
                 Some((number, result)) = completions.recv() => self.on_completion(number, result).await,
-                () = tokio::time::sleep_until(self.deadline()) => self.on_deadline().await,
+                () = wake.notified() => self.on_wake().await,
+                Ok(()) = changes.changed() => self.on_change().await,
+                () = tokio::time::sleep_until(self.deadline()) => self.on_deadline(),
                 read = reader.read(&mut buffer), if room && !stopping && !ended => match read {
                     Ok(0) => {
                         ended = true;
@@ -126,11 +133,10 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     }
 
     fn deadline(&self) -> Instant {
-        let mut deadline = self.next_tick;
         if let Some(batch) = self.batches.front() {
-            return deadline.min(batch.since + self.config.append_timeout);
+            return batch.since + self.config.append_timeout;
         }
-        deadline = deadline.min(self.last_frame + self.config.idle_timeout);
+        let mut deadline = self.last_frame + self.config.idle_timeout;
         if !self.established {
             deadline = deadline.min(self.opened + self.config.first_frame_timeout);
         }
@@ -140,7 +146,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         deadline
     }
 
-    async fn on_deadline(&mut self) -> Result<(), CloseReason> {
+    fn on_deadline(&self) -> Result<(), CloseReason> {
         let now = Instant::now();
         if let Some(batch) = self.batches.front() {
             if now >= batch.since + self.config.append_timeout {
@@ -153,13 +159,20 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         } else if self.partial_since.is_some_and(|since| now >= since + self.config.frame_timeout) {
             return Err(CloseReason::SlowFrame);
         }
-        if now >= self.next_tick {
-            self.next_tick = now + self.config.tick;
-            let mut out = Actions::default();
-            self.session.on_tick(self.edge.clock.now(), &mut out);
-            self.perform(out).await?;
-        }
         Ok(())
+    }
+
+    async fn on_wake(&mut self) -> Result<(), CloseReason> {
+        let mut out = Actions::default();
+        self.session.on_wake(self.edge.clock.now(), &mut out);
+        self.perform(out).await
+    }
+
+    /// The directory has changed: a credential that no longer holds ends the connection now, not with its next frame.
+    async fn on_change(&mut self) -> Result<(), CloseReason> {
+        let mut out = Actions::default();
+        self.session.on_change(self.edge.clock.now(), &mut out);
+        self.perform(out).await
     }
 
     async fn on_read(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {

@@ -74,7 +74,7 @@ impl Door {
             return None;
         }
         self.present.push(device);
-        let Opening { edge, connection, peer, cut } = &self.opening;
+        let Opening { edge, connection, peer, cut, wake: _ } = &self.opening;
         edge.wire.connected(device, *connection, peer, at);
         edge.online.enter(device, self.protocol, *connection, peer, cut.clone())
     }

@@ -12,7 +12,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use connection::run;
+pub use connection::{Signals, run};
 pub use door::Door;
 pub use session::{Actions, CloseReason, Session};
 
@@ -22,7 +22,7 @@ use model::envelope::ProtocolKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -43,8 +43,6 @@ pub struct TcpConfig {
     pub append_timeout: Duration,
     /// The peer must take an answer within this.
     pub write_timeout: Duration,
-    /// How often a session looks at its identity.
-    pub tick: Duration,
 }
 
 impl Default for TcpConfig {
@@ -57,7 +55,6 @@ impl Default for TcpConfig {
             frame_timeout: Duration::from_secs(30),
             append_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(10),
-            tick: Duration::from_secs(5),
         }
     }
 }
@@ -70,6 +67,8 @@ pub struct Opening {
     pub peer: String,
     /// Cancelled when another connection takes this one's place.
     pub cut: CancellationToken,
+    /// Makes the loop call [`Session::on_wake`].
+    pub wake: Arc<Notify>,
 }
 
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -125,17 +124,19 @@ pub async fn serve<S, F>(
         stream.set_nodelay(true).ok();
         ::metrics::counter!(metrics::CONNECTIONS_TOTAL, "protocol" => label).increment(1);
         ::metrics::gauge!(metrics::CONNECTIONS, "protocol" => label).increment(1);
-        let cut = CancellationToken::new();
+        let (cut, wake) = (CancellationToken::new(), Arc::<Notify>::default());
         let opening = Opening {
             edge: edge.clone(),
             connection: edge.online.next_connection(),
             peer: address.to_string(),
             cut: cut.clone(),
+            wake: Arc::clone(&wake),
         };
         let session = make(opening);
-        let (edge, cancel) = (edge.clone(), cancel.clone());
+        let edge = edge.clone();
+        let signals = Signals { cut, wake, cancel: cancel.clone() };
         tasks.spawn(async move {
-            let reason = run(stream, session, edge, config, cut, cancel).await;
+            let reason = run(stream, session, edge, config, signals).await;
             ::metrics::counter!(metrics::CLOSED_TOTAL, "protocol" => label, "reason" => reason.code()).increment(1);
             drop(permit);
         });

@@ -19,8 +19,16 @@ pub trait Session: Send {
     /// The next `committed.count` frames of those given to the journal, in order, are on disk.
     fn on_durable(&mut self, committed: &Committed, now: IngestTime, out: &mut Actions);
 
-    /// Called every now and then.
-    fn on_tick(&mut self, now: IngestTime, out: &mut Actions);
+    /// The directory has changed.
+    fn on_change(&mut self, now: IngestTime, out: &mut Actions);
+
+    /// Somebody called [`super::Opening::wake`].
+    fn on_wake(&mut self, _now: IngestTime, _out: &mut Actions) {}
+
+    /// An answer is still to come that no frame at the journal stands for.
+    fn waits(&self) -> bool {
+        false
+    }
 
     /// The connection is gone.
     fn on_close(&mut self, now: IngestTime);

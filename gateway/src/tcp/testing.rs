@@ -6,13 +6,15 @@ use crate::online::Online;
 use bytes::Bytes;
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
 use model::register::ModbusPoll;
-use model::seams::{AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog};
+use model::seams::{
+    AppendError, Committed, Completion, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, Registered, WireLog,
+};
 use model::time::{IngestTime, ManualClock};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Holds every batch until the test says how it ended.
 #[derive(Default)]
@@ -64,16 +66,50 @@ impl Inlet for FakeInlet {
     }
 }
 
+/// The first terminal that registers holds its phone; a test may make the answer wait for [`FakeDirectory::write_down`].
 pub(crate) struct FakeDirectory {
     devices: Mutex<Vec<(Arc<DeviceAtEdge>, String)>>,
-    revision: AtomicU64,
+    changes: watch::Sender<u64>,
+    holders: Mutex<Vec<(DeviceId, String)>>,
+    slow: AtomicBool,
+    waiting: Mutex<Vec<(Registered, Registration)>>,
+    news: Notify,
 }
 
 impl FakeDirectory {
     pub(crate) fn set(&self, devices: Vec<(DeviceAtEdge, &str)>) {
         let devices = devices.into_iter().map(|(device, secret)| (Arc::new(device), secret.to_owned()));
         *self.devices.lock().unwrap() = devices.collect();
-        self.revision.fetch_add(1, Ordering::SeqCst);
+        self.changes.send_modify(|revision| *revision += 1);
+    }
+
+    /// From now on a first registration waits.
+    pub(crate) fn slow_disk(&self) {
+        self.slow.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until a registration waits.
+    pub(crate) async fn registration(&self) {
+        loop {
+            let news = self.news.notified();
+            if !self.waiting.lock().unwrap().is_empty() {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    pub(crate) fn write_down(&self) {
+        for (done, answer) in std::mem::take(&mut *self.waiting.lock().unwrap()) {
+            done(answer);
+        }
+    }
+
+    /// Those who wait are never told.
+    pub(crate) fn disk_gone(&self) {
+        self.waiting.lock().unwrap().clear();
+        self.holders.lock().unwrap().clear();
+        self.slow.store(false, Ordering::SeqCst);
     }
 
     fn find(&self, protocol: ProtocolKind, identity: &str) -> Option<(Arc<DeviceAtEdge>, String)> {
@@ -119,8 +155,27 @@ impl DeviceDirectory for FakeDirectory {
         devices.iter().map(|(device, _)| Arc::clone(device)).filter(|device| device.protocol == protocol).collect()
     }
 
-    fn register_terminal(&self, phone: &str) -> Option<Bytes> {
-        self.find(ProtocolKind::Jt808, phone).map(|(_, code)| Bytes::from(code))
+    fn register_terminal(&self, phone: &str, terminal: &str, done: Registered) -> Registration {
+        let found = self.find(ProtocolKind::Jt808, phone.trim_start_matches('0'));
+        let Some((device, code)) = found else { return Registration::Unknown };
+        let mut holders = self.holders.lock().unwrap();
+        let granted = Registration::Granted(Bytes::from(code));
+        match holders.iter().find(|(of, _)| *of == device.id) {
+            Some((_, holder)) if holder == terminal => granted,
+            Some((_, holder)) => {
+                let holder = Some(Arc::from(holder.as_str()));
+                Registration::Taken { device, holder }
+            }
+            None => {
+                holders.push((device.id, terminal.to_owned()));
+                if !self.slow.load(Ordering::SeqCst) {
+                    return granted;
+                }
+                self.waiting.lock().unwrap().push((done, granted));
+                self.news.notify_waiters();
+                Registration::Pending
+            }
+        }
     }
 
     fn hj212_password(&self, id: DeviceId) -> Option<Arc<str>> {
@@ -129,7 +184,7 @@ impl DeviceDirectory for FakeDirectory {
     }
 
     fn revision(&self) -> u64 {
-        self.revision.load(Ordering::SeqCst)
+        *self.changes.borrow()
     }
 
     fn still_admitted(&self, principal: &Principal) -> bool {
@@ -186,7 +241,14 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(devices: Vec<(DeviceAtEdge, &str)>) -> Self {
         let inlet = Arc::new(FakeInlet::default());
-        let directory = Arc::new(FakeDirectory { devices: Mutex::default(), revision: AtomicU64::new(0) });
+        let directory = Arc::new(FakeDirectory {
+            devices: Mutex::default(),
+            changes: watch::channel(0).0,
+            holders: Mutex::default(),
+            slow: AtomicBool::new(false),
+            waiting: Mutex::default(),
+            news: Notify::new(),
+        });
         directory.set(devices);
         let (doorstep, wire) = (Arc::new(FakeDoorstep::default()), Arc::new(FakeWire::default()));
         let edge = Edge {
@@ -197,6 +259,7 @@ impl World {
             clock: Arc::new(ManualClock::at(IngestTime(1_767_240_000_000))),
             budget: Arc::new(Budget::default()),
             online: Arc::new(Online::default()),
+            changes: directory.changes.subscribe(),
         };
         Self { inlet, directory, doorstep, wire, edge }
     }

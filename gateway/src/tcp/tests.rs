@@ -1,15 +1,17 @@
 //! Promises of the connection loop, shown with HJ 212 sessions over an in-memory pipe.
 
 use super::testing::{World, device};
-use super::{CloseReason, Opening, TcpConfig, run, serve};
+use super::{CloseReason, Opening, Signals, TcpConfig, run, serve};
 use crate::hj212::Hj212Session;
 use model::envelope::ProtocolKind;
 use model::principal::Strictness;
 use model::seams::AppendError;
 use protocol::hj212::{Head, encode};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -41,10 +43,12 @@ struct Peer {
 fn connect(world: &World, config: TcpConfig) -> Peer {
     let (stream, ours) = tokio::io::duplex(1 << 20);
     let (cancel, cut) = (CancellationToken::new(), CancellationToken::new());
-    let edge = world.edge.clone();
-    let opening = Opening { edge: edge.clone(), connection: 1, peer: "test".to_owned(), cut: cut.clone() };
+    let (edge, wake) = (world.edge.clone(), Arc::<Notify>::default());
+    let peer = "test".to_owned();
+    let opening = Opening { edge: edge.clone(), connection: 1, peer, cut: cut.clone(), wake: Arc::clone(&wake) };
     let session = Hj212Session::new(opening, 4_096);
-    let task = tokio::spawn(run(ours, session, edge, config, cut.clone(), cancel.clone()));
+    let signals = Signals { cut: cut.clone(), wake, cancel: cancel.clone() };
+    let task = tokio::spawn(run(ours, session, edge, config, signals));
     Peer { stream, task, cancel, cut }
 }
 
@@ -205,6 +209,30 @@ async fn a_replaced_connection_ends() {
     let peer = connect(&world, TcpConfig::default());
     peer.cut.cancel();
     assert_eq!(peer.task.await.unwrap(), CloseReason::TakenOver);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_connection_ends_at_once_when_its_password_changes() {
+    let world = world();
+    let mut peer = connect(&world, TcpConfig::default());
+    peer.stream.write_all(&frame(1)).await.unwrap();
+    world.inlet.frames(1).await;
+    world.inlet.release(&Ok(()));
+    answers(&mut peer.stream, 1).await;
+    let began = tokio::time::Instant::now();
+    // What does not concern it leaves it alone.
+    let strict = Strictness::Reject;
+    let own = || device(1, ProtocolKind::Hj212, "A1", strict);
+    world.directory.set(vec![(own(), "123456"), (device(2, ProtocolKind::Hj212, "A2", strict), "1")]);
+    peer.stream.write_all(&frame(2)).await.unwrap();
+    world.inlet.frames(2).await;
+    world.inlet.release(&Ok(()));
+    answers(&mut peer.stream, 1).await;
+    world.directory.set(vec![(own(), "another")]);
+    assert_eq!(rest(&mut peer.stream).await, "");
+    assert_eq!(peer.task.await.unwrap(), CloseReason::Revoked);
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(world.edge.online.is_empty());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::{Rig, author, device, profile, rig, site};
 use database::both;
-use model::principal::{Admission, Attempt, Principal};
+use model::principal::{Admission, Attempt, Principal, Registration};
 use model::seams::DeviceDirectory as _;
 
 async fn with_devices(db: database::Database) -> Rig {
@@ -78,21 +78,24 @@ fn a_revoked_rotated_or_switched_off_device_is_cut() {
 }
 
 #[test]
-fn an_authentication_code_is_bound_to_its_phone() {
+fn an_authentication_code_is_bound_to_its_phone_and_version() {
     both(async |db| {
         let rig = with_devices(db).await;
-        let directory = rig.ledger.directory();
-        assert_eq!(directory.register_terminal("13800000001"), None);
-        let issued = rig.ledger.credentials().issue(&author(), DeviceId(4)).await.unwrap();
-        rig.ledger.credentials().issue(&author(), DeviceId(5)).await.unwrap();
+        let (credentials, directory) = (rig.ledger.credentials(), rig.ledger.directory());
+        let unknown = directory.register_terminal("13800000001", "M/T", Box::new(drop));
+        assert!(matches!(unknown, Registration::Unknown));
+        let issued = credentials.issue(&author(), DeviceId(4)).await.unwrap();
+        credentials.issue(&author(), DeviceId(5)).await.unwrap();
+        credentials.set_terminal(&author(), DeviceId(4), "T").await.unwrap();
         // The 2013 header pads the phone to 12 digits, the 2019 one to 20.
-        let code = directory.register_terminal("013800000001").unwrap();
+        let given = directory.register_terminal("013800000001", "M/T", Box::new(drop));
+        let Registration::Granted(code) = given else { panic!("{given:?}") };
         assert_eq!(issued.value("auth_code").unwrap().as_bytes(), &code[..]);
         let admit = |phone, auth_code| directory.admit(Attempt::Jt808 { phone, auth_code });
         assert!(granted(&admit("00000000013800000001", &code)).is_some());
         assert!(matches!(admit("13800000002", &code), Admission::WrongSecret));
         assert!(matches!(admit("13900000000", &code), Admission::UnknownIdentity));
-        rig.ledger.credentials().rotate(&author(), DeviceId(4)).await.unwrap();
+        credentials.rotate(&author(), DeviceId(4)).await.unwrap();
         assert!(matches!(admit("13800000001", &code), Admission::WrongSecret));
     });
 }

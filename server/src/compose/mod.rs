@@ -195,8 +195,10 @@ impl System {
             clock: Arc::clone(&clock),
             budget: Arc::new(Budget::new(u32::try_from(config.gateway.in_flight_mib << 20).unwrap_or(u32::MAX))),
             online: Arc::default(),
+            changes: ledger.directory().changes(),
         };
         let front = start_front(config, &edge, phases)?;
+        phases.feeds.spawn("terminals", outbox::keep_terminals(ledger.clone(), phases.feeds.token()));
         let listened = Arc::new(AtomicBool::new(false));
         phases
             .feeds

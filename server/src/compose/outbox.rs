@@ -1,5 +1,5 @@
 //! Carries revisions of the registers into the journal: those of this process at once, those that a command on the same
-//! database made within a second.
+//! database made within half a second.
 
 use anyhow::{Context, Result};
 use database::Database;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 const AT_ONCE: u32 = 1_000;
 
 /// Appends every unpublished revision, in order, and marks it.
@@ -61,6 +61,15 @@ pub(super) async fn run(ledger: Ledger, journal: Arc<Journal>, main: Database, s
             changes.mark_changed();
         }
     }
+}
+
+/// Writes down which JT/T 808 terminals hold their phones. Stopped in the middle it leaves no code handed out and no hold.
+pub(super) async fn keep_terminals(ledger: Ledger, stop: CancellationToken) -> Result<()> {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = ledger.keep_terminals() => {}
+    }
+    Ok(())
 }
 
 /// Changes whenever anybody edits a register, a credential or a person.

@@ -126,8 +126,10 @@ async fn a_revoked_credential_ends_the_connection() {
     let bench = Bench::new();
     let mut client = bench.v5("dev-1", "a").await;
     bench.world.revoked.store(true, Ordering::SeqCst);
-    bench.world.revision.fetch_add(1, Ordering::SeqCst);
+    let began = tokio::time::Instant::now();
+    bench.world.changes.send_modify(|revision| *revision += 1);
     let last = client.next().await;
+    assert!(began.elapsed() < Duration::from_secs(1), "it says nothing and is told at once");
     assert!(
         matches!(last, Some(v5::Packet::Disconnect(d)) if d.reason_code == v5::DisconnectReasonCode::NotAuthorized)
     );
