@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use protocol::hj212::{Message, Parts, answer, cn};
+use protocol::hj212::{Message, Parts, Suffix, answer, answer_to, cn, direction};
 
 fuzz_target!(|bytes: &[u8]| {
     let parts = Parts::split(bytes);
@@ -12,5 +12,14 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(problems.iter().all(|problem| problem.offset <= text.len()));
     message.data_time();
     message.request_time();
+    message.split();
+    direction(&message);
+    answer_to(&message);
+    for item in &message.items {
+        for field in &item.fields {
+            Suffix::of(field);
+            item.flag(field.code);
+        }
+    }
     answer(cn::DATA_ACK, &message, "123456");
 });

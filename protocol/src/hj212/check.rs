@@ -4,12 +4,31 @@
 /// The standard's check, over the data segment alone. The register keeps eight bits between bytes, so only 256 values
 /// exist: a right check is not enough to trust a frame.
 pub fn crc(segment: &[u8]) -> u16 {
-    segment.iter().fold(0xFFFF_u16, |register, byte| shift_eight((register >> 8) ^ u16::from(*byte)))
+    segment.iter().fold(0xFFFF_u16, |register, byte| step((register >> 8) ^ u16::from(*byte)))
 }
 
 /// Modbus's CRC-16.
 pub fn modbus_crc(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xFFFF_u16, |register, byte| shift_eight(register ^ u16::from(*byte)))
+    bytes.iter().fold(0xFFFF_u16, |register, byte| (register >> 8) ^ step((register ^ u16::from(*byte)) & 0xFF))
+}
+
+/// `shift_eight` of a value below 256.
+fn step(low: u16) -> u16 {
+    TABLE.get(usize::from(low)).copied().unwrap_or_default()
+}
+
+static TABLE: [u16; 256] = table();
+
+#[expect(clippy::cast_possible_truncation, reason = "below 256")]
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+const fn table() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut low = 0;
+    while low < 256 {
+        table[low] = shift_eight(low as u16);
+        low += 1;
+    }
+    table
 }
 
 const fn shift_eight(mut register: u16) -> u16 {

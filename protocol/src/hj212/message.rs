@@ -19,6 +19,8 @@ pub struct Message<'a> {
     pub pnum: Option<u32>,
     /// This packet's number, from 1.
     pub pno: Option<u32>,
+    /// Head fields that no edition knows (`USCC`, `IMEI` of site-register frames), as written.
+    pub others: Vec<(&'a str, &'a str)>,
     /// Data items in order; `;` parts them, `,` parts the fields of one.
     pub items: Vec<Item<'a>>,
 }
@@ -101,6 +103,81 @@ pub(super) fn stamp(text: &str) -> Option<Stamp> {
     Some((number(0, 4)?, small(4)?, small(6)?, small(8)?, small(10)?, small(12)?, ms))
 }
 
+/// A downlink under the number of an upload: no data at all, or a period.
+fn is_request(message: &Message<'_>) -> bool {
+    message.plain("BeginTime").is_some() || message.items.is_empty()
+}
+
+/// Whether day and time exist.
+fn is_real((year, month, day, hour, minute, second, _): Stamp) -> bool {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => 0,
+    };
+    (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60
+}
+
+fn qn_problem(value: &str) -> Option<ProblemCode> {
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    match (digits, value.len()) {
+        (17, 17) if stamp(value).is_some_and(is_real) => None,
+        (17, 17) => Some(ProblemCode::QnNoDate),
+        (17, _) => Some(ProblemCode::QnSuffix),
+        (13 | 10, length) if length == digits => Some(ProblemCode::QnEpoch),
+        _ => Some(ProblemCode::QnDigits),
+    }
+}
+
+/// Where a segment's data lie: `CP` at `cp`, what stands between the `&&` from `from` to `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Data {
+    pub(super) cp: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+impl Data {
+    /// A forwarder may have dropped either `&&`.
+    pub(super) fn find(segment: &[u8]) -> Option<Self> {
+        let same = |at: usize, wanted: &[u8]| {
+            segment.get(at..at + wanted.len()).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+        };
+        let whole = memchr::memmem::find(segment, b"CP=&&")
+            .or_else(|| memchr::memchr2_iter(b'C', b'c', segment).find(|at| same(*at, b"CP=&&")));
+        let cp =
+            whole.or_else(|| memchr::memchr_iter(b';', segment).find(|at| same(at + 1, b"CP=")).map(|at| at + 1))?;
+        let open = cp + 3;
+        let from = if same(open, b"&&") { open + 2 } else { open };
+        let body = segment.get(from..)?;
+        let to = if body.ends_with(b"&&") { segment.len() - 2 } else { segment.len() };
+        Some(Self { cp, from, to })
+    }
+}
+
+/// Where the field that begins at `from` ends: at the next `;` or `,`. A log (`…-Info=//text//`) may hold both.
+pub(super) fn piece_end(data: &[u8], from: usize) -> usize {
+    let rest = data.get(from..).unwrap_or_default();
+    let cut = memchr::memchr2(b';', b',', rest).unwrap_or(rest.len());
+    let piece = rest.get(..cut).unwrap_or_default();
+    let Some(log) = memchr::memchr(b'=', piece)
+        .map(|at| at + 3)
+        .filter(|at| at.checked_sub(2).and_then(|from| rest.get(from..*at)) == Some(b"//"))
+    else {
+        return from + cut;
+    };
+    if piece.get(log..).is_some_and(|text| text.ends_with(b"//")) {
+        return from + cut;
+    }
+    let close = memchr::memmem::find_iter(rest.get(log..).unwrap_or_default(), b"//")
+        .map(|at| log + at + 2)
+        .find(|end| matches!(rest.get(*end), None | Some(b';' | b',')));
+    from + close.unwrap_or(cut)
+}
+
 struct Parser<'a> {
     text: &'a str,
     message: Message<'a>,
@@ -120,21 +197,18 @@ impl<'a> Parser<'a> {
     }
 
     fn split_cp(&mut self) -> (&'a str, Option<&'a str>) {
-        let bytes = self.text.as_bytes();
-        let cp = bytes.windows(5).position(|window| window.eq_ignore_ascii_case(b"CP=&&")).or_else(|| {
-            // A forwarder dropped the `&&`.
-            bytes.windows(4).position(|window| window.eq_ignore_ascii_case(b";CP=")).map(|at| at + 1)
+        let pieces = Data::find(self.text.as_bytes()).and_then(|data| {
+            let (head, tail) = self.text.split_at_checked(data.cp)?;
+            Some((head, tail, self.text.get(data.from..data.to)?))
         });
-        let Some((head, tail)) = cp.and_then(|at| self.text.split_at_checked(at)) else {
+        let Some((head, tail, data)) = pieces else {
             self.problem(ProblemCode::CpMissing, self.text.get(self.text.len()..).unwrap_or_default());
             return (self.text, None);
         };
         if !tail.starts_with("CP") {
             self.problem(ProblemCode::KeyCase, tail);
         }
-        let data = tail.get(3..).unwrap_or_default();
-        let data = data.strip_prefix("&&").unwrap_or(data);
-        (head, Some(data.strip_suffix("&&").unwrap_or(data)))
+        (head, Some(data))
     }
 
     fn head(&mut self, head: &'a str) {
@@ -158,15 +232,19 @@ impl<'a> Parser<'a> {
 
     fn head_field(&mut self, key: &'a str, value: &'a str) {
         const KEYS: [&str; 8] = ["QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO"];
-        let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(key)) else { return };
+        let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(key)) else {
+            self.problem(ProblemCode::HeadKeyUnknown, key);
+            self.message.others.push((key, value.trim()));
+            return;
+        };
         if known != key {
             self.problem(ProblemCode::KeyCase, key);
         }
         let value = value.trim();
         match known {
             "QN" => {
-                if value.len() != 17 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
-                    self.problem(ProblemCode::QnDigits, value);
+                if let Some(code) = qn_problem(value) {
+                    self.problem(code, value);
                 }
                 self.message.qn = (!value.is_empty()).then_some(value);
             }
@@ -197,31 +275,39 @@ impl<'a> Parser<'a> {
         if data.ends_with(';') {
             self.problem(ProblemCode::TrailingSemicolon, data.get(data.len() - 1..).unwrap_or_default());
         }
-        for part in data.split(';') {
-            let mut item = Item::default();
-            for part in part.split(',') {
-                let part = part.trim();
-                if part.is_empty() {
-                    continue;
-                }
+        let (bytes, mut from) = (data.as_bytes(), 0);
+        let mut item = Item::default();
+        while from <= data.len() {
+            let to = piece_end(bytes, from);
+            let part = data.get(from..to).unwrap_or_default().trim();
+            if !part.is_empty() {
                 if self.fields >= FIELDS_MAX {
                     self.problem(ProblemCode::TooManyFields, part);
-                    return;
+                    break;
                 }
                 self.fields += 1;
                 if let Some(field) = self.field(part) {
                     item.fields.push(field);
                 }
             }
-            if let [only] = item.fields.as_slice()
-                && only.suffix.is_empty()
-                && only.code.eq_ignore_ascii_case("Flag")
-            {
-                self.problem(ProblemCode::BareFlag, part);
+            if bytes.get(to) != Some(&b',') {
+                self.end_item(std::mem::take(&mut item));
             }
-            if !item.fields.is_empty() {
-                self.message.items.push(item);
-            }
+            from = to + 1;
+        }
+        self.end_item(item);
+    }
+
+    fn end_item(&mut self, item: Item<'a>) {
+        if let [only] = item.fields.as_slice()
+            && only.suffix.is_empty()
+            && only.code.eq_ignore_ascii_case("Flag")
+        {
+            let offset = only.offset;
+            self.problems.push(Problem { code: ProblemCode::BareFlag, offset });
+        }
+        if !item.fields.is_empty() {
+            self.message.items.push(item);
         }
     }
 
@@ -234,15 +320,22 @@ impl<'a> Parser<'a> {
         let (code, suffix) = key.rsplit_once('-').unwrap_or((key, ""));
         // `LA-Rtd-Rtd`
         let code = match code.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('-')) {
-            Some(rest) if !suffix.is_empty() && !rest.is_empty() => rest,
+            Some(rest) if !suffix.is_empty() && !rest.is_empty() => {
+                self.problem(ProblemCode::SuffixRepeated, part);
+                rest
+            }
             _ => code,
         };
         if self.message.qn.is_none() && key.eq_ignore_ascii_case("QN") && !value.is_empty() {
             self.problem(ProblemCode::QnInCp, part);
             self.message.qn = Some(value);
         }
-        if key.eq_ignore_ascii_case("DataTime") && (value.len() != 14 || stamp(value).is_none()) {
-            self.problem(ProblemCode::DataTimeDigits, value);
+        if key.eq_ignore_ascii_case("DataTime") {
+            match stamp(value) {
+                Some(stamp) if !is_real(stamp) => self.problem(ProblemCode::DataTimeNoDate, value),
+                Some(_) if value.len() == 14 => {}
+                _ => self.problem(ProblemCode::DataTimeDigits, value),
+            }
         }
         Some(Field { code, suffix, text: value, offset: self.offset(part) })
     }
@@ -266,7 +359,8 @@ impl<'a> Parser<'a> {
         } else {
             command == cn::REAL_TIME && message.fields().any(|field| matches!(field.suffix, "Avg" | "Min" | "Max"))
         };
-        let untimed = is_data && message.plain("DataTime").is_none();
+        let untimed = is_data && message.plain("DataTime").is_none() && !is_request(message);
+        let packet = message.packet_problem();
         for (is_absent, code) in absent {
             if is_absent {
                 self.problem(code, end);
@@ -277,6 +371,9 @@ impl<'a> Parser<'a> {
         }
         if untimed {
             self.problem(ProblemCode::DataTimeMissing, end);
+        }
+        if let Some(code) = packet {
+            self.problem(code, end);
         }
     }
 }

@@ -6,6 +6,8 @@
 //! start length of the segment, decimal                                                          check, hex ─┘
 //! ```
 //!
+//! What a platform sends is in [`Request`], what it waits for in [`Dialogue`]; [`explain`] says a frame byte by byte.
+//!
 //! Almost no logger writes this exactly. Reading is therefore in two steps that never fail: [`Parts::split`] finds the
 //! pieces of one frame (whatever the [`Framer`] returned, or what the journal kept), and [`Message::parse`] reads the segment;
 //! each deviation is a [`Problem`] with a name and an offset.
@@ -21,19 +23,40 @@
 //! assert!(problems.is_empty());
 //! ```
 
+mod advice;
 mod check;
+mod command;
+mod dialogue;
 mod encode;
+mod explain;
+mod factor;
 mod frame;
 mod message;
+mod number;
+mod packet;
+mod parts;
 mod problem;
+mod reply;
+mod request;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use check::{CheckHint, crc, modbus_crc};
+pub use command::{Command, Kind, Uploads, Use, answer_to, commands, direction, system};
+pub use dialogue::{Dialogue, Ending, Heard, Step, Timing, reply_data};
 pub use encode::{Head, answer, encode, frame};
-pub use frame::{Event, Framer, Parts, SEGMENT_BYTES_MAX};
+pub use explain::{explain, explain_kept};
+pub use factor::{DataFlag, FactorName, RunState, Suffix, factor_name};
+pub use frame::{Event, Framer, SEGMENT_BYTES_MAX};
 pub use message::{Field, Item, Message};
+pub use number::QnSource;
+pub use packet::{MergeKey, PACKETS_MAX, Split};
+pub use parts::{Parts, line_end_problem};
 pub use problem::{Problem, ProblemCode};
+pub use reply::{ExeRtn, QnRtn, Reply};
+pub use request::{Address, History, MINUTE_INTERVALS, Period, Request, RequestError};
+pub use version::Version;
 
 /// Command numbers a platform meets.
 pub mod cn {

@@ -17,18 +17,36 @@ macro_rules! problems {
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
+
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
 }
 
 problems! {
-    /// The declared length is not the segment's.
+    /// No digits behind `##`.
+    LengthMissing = "length_missing";
+    /// The declared length is not the segment's, and no mistake it looks like: that of another frame?
     LengthWrong = "length_wrong";
+    /// One more or less.
+    LengthOffByOne = "length_off_by_one";
+    /// Four more: the check is counted.
+    LengthCountsCheck = "length_counts_check";
+    /// Six more: the check and the line end are counted.
+    LengthCountsLineEnd = "length_counts_line_end";
+    /// The whole frame is counted.
+    LengthCountsAll = "length_counts_all";
+    /// Two less: the closing `&&` is not counted.
+    LengthWithoutEnd = "length_without_end";
     /// The length is not written with four digits.
     LengthDigits = "length_digits";
     CheckMissing = "check_missing";
-    /// `????`, `?A`, or fewer than four digits.
     CheckNotHex = "check_not_hex";
+    /// Fewer than four digits: leading zeros left out.
+    CheckShort = "check_short";
+    /// `0000`, `FFFF`, `????`, `?A`: never computed.
+    CheckPlaceholder = "check_placeholder";
     CheckLowerCase = "check_lower_case";
     CheckModbus = "check_modbus";
     CheckModbusSwapped = "check_modbus_swapped";
@@ -47,6 +65,12 @@ problems! {
     QnInCp = "qn_in_cp";
     /// Not 17 digits.
     QnDigits = "qn_digits";
+    /// Seconds or milliseconds since 1970.
+    QnEpoch = "qn_epoch";
+    /// 17 digits with letters behind them.
+    QnSuffix = "qn_suffix";
+    /// 17 digits of a day or time that does not exist.
+    QnNoDate = "qn_no_date";
     StMissing = "st_missing";
     CnMissing = "cn_missing";
     PwMissing = "pw_missing";
@@ -66,10 +90,31 @@ problems! {
     DataTimeMissing = "data_time_missing";
     /// Not 14 digits (17 with milliseconds are read).
     DataTimeDigits = "data_time_digits";
+    /// A day or time that does not exist.
+    DataTimeNoDate = "data_time_no_date";
     /// 2011 with means or 2051 with instant values.
     StatisticForCommand = "statistic_for_command";
+    /// `LA-Rtd-Rtd`, read as `LA-Rtd`.
+    SuffixRepeated = "suffix_repeated";
+    /// A head field that no edition has.
+    HeadKeyUnknown = "head_key_unknown";
     /// More fields than are read.
     TooManyFields = "too_many_fields";
+    /// Bit D of `Flag` without `PNUM` and `PNO`, or one without the other.
+    PacketNumbersMissing = "packet_numbers_missing";
+    /// `PNO` 0 or above `PNUM`.
+    PacketNumbersWrong = "packet_numbers_wrong";
+    /// `PNUM` and `PNO` without bit D.
+    PacketFlagMissing = "packet_flag_missing";
+    /// LF alone, or CR alone.
+    LineEndOdd = "line_end_odd";
+    LineEndMissing = "line_end_missing";
+    /// Bytes before `##`.
+    BytesBefore = "bytes_before";
+    /// Bytes behind the frame, perhaps another one.
+    BytesBehind = "bytes_behind";
+    CnUnknown = "cn_unknown";
+    StUnknown = "st_unknown";
 }
 
 impl From<super::CheckHint> for ProblemCode {

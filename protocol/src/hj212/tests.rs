@@ -3,6 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod fixtures;
+
 fn good(index: usize) -> Vec<u8> {
     let mn = format!("LT{index:06}");
     let head = Head {
@@ -50,18 +52,6 @@ fn the_check_is_the_standards_and_not_modbus() {
         b"QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;CP=&&RtdInterval=30&&";
     assert_eq!(crc(segment), 0x1C80);
     assert_ne!(modbus_crc(segment), 0x1C80);
-}
-
-#[test]
-fn every_fixture_reads_as_its_line_says() {
-    for line in include_str!("../../testdata/hj212.tsv").lines().filter(|line| !line.starts_with('#')) {
-        let (expected, frame) = line.split_once('\t').unwrap();
-        let stream = format!("{}\r\n", frame.replace("\\n", "\r\n"));
-        let raw = one(stream.as_bytes());
-        let mut found = codes(&raw);
-        found.sort_unstable();
-        assert_eq!(found.join(" "), expected, "{frame}");
-    }
 }
 
 #[test]
