@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{BufMut, BytesMut};
-use protocol::hj212::{Head, encode};
+use protocol::hj212::Head;
+use protocol::jt808::{
+    Authenticate, Event, Framer, Message, Phone, Position, Register, RegisterForm, Version, encode, time_bcd,
+};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -99,6 +102,76 @@ async fn read(stream: &mut TcpStream, into: &mut [u8]) -> Result<()> {
     }
 }
 
+/// A JT/T 808 terminal of 2013 by hand.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    stream: TcpStream,
+    phone: Phone,
+    serial: u16,
+}
+
+impl Terminal {
+    /// Registers and authenticates.
+    pub(crate) async fn connect(address: &str, phone: &str) -> Result<Self> {
+        let phone = Phone::from_digits(phone, Version::V2013).context("a phone")?;
+        let mut terminal = Self { stream: TcpStream::connect(address).await?, phone, serial: 0 };
+        let register = Register {
+            form: RegisterForm::V2013,
+            province: 41,
+            city: 100,
+            maker: b"MAKER",
+            model: b"M",
+            terminal_id: b"T1",
+            plate_colour: 2,
+            plate: b"X",
+        };
+        let answer = terminal.ask(&Message::Register(register)).await?;
+        ensure!(answer.get(..2) == Some(&[0x81, 0x00]) && answer.get(14) == Some(&0), "0x8100: {answer:02x?}");
+        let code = answer.get(15..answer.len() - 1).unwrap_or_default().to_vec();
+        terminal.confirmed(&Message::Authenticate(Authenticate { code: &code, imei: &[], software: &[] })).await?;
+        Ok(terminal)
+    }
+
+    /// Reports a fix at that time (year of the century, month, day, hour, minute, second; device's clock).
+    pub(crate) async fn report(&mut self, time: (u8, u8, u8, u8, u8, u8)) -> Result<()> {
+        let (year, month, day, hour, minute, second) = time;
+        let position = Position {
+            alarm: 0,
+            status: 3,
+            lat_e6: 34_800_000,
+            lon_e6: 113_550_000,
+            altitude_m: 110,
+            speed_dkmh: 300,
+            course_degree: 90,
+            time_bcd: time_bcd((2000 + u16::from(year), month, day, hour, minute, second, 0)),
+            items: Vec::new(),
+        };
+        self.confirmed(&Message::Position(position)).await
+    }
+
+    async fn confirmed(&mut self, message: &Message<'_>) -> Result<()> {
+        let answer = self.ask(message).await?;
+        ensure!(answer.get(..2) == Some(&[0x80, 0x01]) && answer.get(16) == Some(&0), "0x8001: {answer:02x?}");
+        Ok(())
+    }
+
+    /// Sends a message and returns the un-escaped next frame: header, body, check.
+    async fn ask(&mut self, message: &Message<'_>) -> Result<Vec<u8>> {
+        let frame = encode(Version::V2013, &self.phone, self.serial, message);
+        self.serial = self.serial.wrapping_add(1);
+        self.stream.write_all(&frame).await?;
+        let mut framer = Framer::new();
+        loop {
+            let mut byte = [0];
+            read(&mut self.stream, &mut byte).await.context("read an answer")?;
+            framer.push(&byte);
+            if let Some(Event::Frame { raw, .. }) = framer.next_event() {
+                return Ok(raw.to_vec());
+            }
+        }
+    }
+}
+
 /// What comes within `limit`; empty: nothing, or the connection was closed.
 pub(crate) async fn whatever_comes(stream: &mut TcpStream, limit: Duration) -> Vec<u8> {
     let mut all = Vec::new();
@@ -126,7 +199,7 @@ pub(crate) fn hj212_frame(mn: &str, password: &str, qn: &str, data: &str) -> Vec
         flag: Some(5),
         packet: None,
     };
-    encode(&head, data)
+    protocol::hj212::encode(&head, data)
 }
 
 /// Sends bytes and returns what is answered within a second.
