@@ -1,15 +1,41 @@
-//! Writing messages: uplinks for simulators, answers for a platform.
+//! Writing frames: uplinks for simulators, answers and orders for a platform; long messages in sub-packets.
 
 use super::frame::{check, escape};
 use super::header::{Header, Packet, Phone, Version};
-use super::message::{BatchKind, Message, RegisterForm, id};
-use super::position::Position;
+use super::message::Message;
 
-/// A frame on the wire: header, body, check, escapes, delimiters. Bodies are cut at 1023 bytes; longer ones must be split
-/// by the caller.
+/// The longest body of one frame.
+pub const BODY_BYTES_MAX: usize = 1023;
+
+/// A frame on the wire: header, body, check, escapes, delimiters. Bodies are cut at 1023 bytes; longer ones are for
+/// [`encode_all`].
 pub fn encode(version: Version, phone: &Phone, serial: u16, message: &Message<'_>) -> Vec<u8> {
-    let (message_id, body) = body(version, message);
-    encode_raw(version, phone, serial, None, message_id, &body)
+    encode_raw(version, phone, serial, None, message.id(), &encode_body(version, message))
+}
+
+/// The body of a message, however long.
+pub fn encode_body(version: Version, message: &Message<'_>) -> Vec<u8> {
+    let mut body = Vec::new();
+    message.write(&mut body, version);
+    body
+}
+
+/// A message in one frame, or in sub-packets with serials from `first` on. `None` when it is longer than 65,535 of them.
+pub fn encode_all(version: Version, phone: &Phone, first: u16, message: &Message<'_>) -> Option<Vec<Vec<u8>>> {
+    split(version, phone, first, message.id(), &encode_body(version, message))
+}
+
+/// As [`encode_all`], for a body that is already bytes.
+pub fn split(version: Version, phone: &Phone, first: u16, id: u16, body: &[u8]) -> Option<Vec<Vec<u8>>> {
+    if body.len() <= BODY_BYTES_MAX {
+        return Some(vec![encode_raw(version, phone, first, None, id, body)]);
+    }
+    let total = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).ok()?;
+    let frames = body.chunks(BODY_BYTES_MAX).zip(1..=total).map(|(part, number)| {
+        let serial = first.wrapping_add(number - 1);
+        encode_raw(version, phone, serial, Some(Packet { total, number }), id, part)
+    });
+    Some(frames.collect())
 }
 
 /// A frame around a body that is already bytes.
@@ -21,7 +47,7 @@ pub fn encode_raw(
     message_id: u16,
     body: &[u8],
 ) -> Vec<u8> {
-    let body = body.get(..1023).unwrap_or(body);
+    let body = body.get(..BODY_BYTES_MAX).unwrap_or(body);
     let declared = u16::try_from(body.len()).unwrap_or(0);
     let header = Header { id: message_id, version, phone: *phone, serial, packet, encryption: 0, declared };
     let mut raw = header_bytes(&header);
@@ -57,117 +83,4 @@ fn header_bytes(header: &Header) -> Vec<u8> {
         raw.extend(packet.number.to_be_bytes());
     }
     raw
-}
-
-fn body(version: Version, message: &Message<'_>) -> (u16, Vec<u8>) {
-    let mut out = Vec::new();
-    let message_id = match message {
-        Message::TerminalReply { serial, id: answered, result } => {
-            reply(&mut out, *serial, *answered, *result);
-            id::TERMINAL_REPLY
-        }
-        Message::PlatformReply { serial, id: answered, result } => {
-            reply(&mut out, *serial, *answered, *result);
-            id::PLATFORM_REPLY
-        }
-        Message::Heartbeat { body } => {
-            out.extend_from_slice(body);
-            id::HEARTBEAT
-        }
-        Message::Logout => id::LOGOUT,
-        Message::TimeWanted => id::TIME_WANTED,
-        Message::Time { utc_bcd } => {
-            out.extend(utc_bcd);
-            id::TIME
-        }
-        Message::Register(register) => {
-            let (maker, model, terminal) = match register.form {
-                RegisterForm::V2011 => (5, 8, 7),
-                RegisterForm::V2013 => (5, 20, 7),
-                RegisterForm::V2019 => (11, 30, 30),
-            };
-            out.extend(register.province.to_be_bytes());
-            out.extend(register.city.to_be_bytes());
-            padded(&mut out, register.maker, maker);
-            padded(&mut out, register.model, model);
-            padded(&mut out, register.terminal_id, terminal);
-            out.push(register.plate_colour);
-            out.extend_from_slice(register.plate);
-            id::REGISTER
-        }
-        Message::Authenticate(authenticate) => {
-            if version.is_2019() {
-                let code = authenticate.code.get(..255).unwrap_or(authenticate.code);
-                out.push(u8::try_from(code.len()).unwrap_or(u8::MAX));
-                out.extend_from_slice(code);
-                padded(&mut out, authenticate.imei, 15);
-                out.extend_from_slice(authenticate.software);
-            } else {
-                out.extend_from_slice(authenticate.code);
-            }
-            id::AUTHENTICATE
-        }
-        Message::Position(position) => {
-            encode_position(&mut out, position);
-            id::POSITION
-        }
-        Message::Batch(batch) => {
-            out.extend(u16::try_from(batch.positions.len()).unwrap_or(u16::MAX).to_be_bytes());
-            out.push(match batch.kind {
-                BatchKind::Normal => 0,
-                BatchKind::BlindZone => 1,
-                BatchKind::Other(other) => other,
-            });
-            for position in &batch.positions {
-                let mut element = Vec::new();
-                encode_position(&mut element, position);
-                out.extend(u16::try_from(element.len()).unwrap_or(u16::MAX).to_be_bytes());
-                out.extend(element);
-            }
-            id::BATCH
-        }
-        Message::RegisterReply { serial, result, code } => {
-            out.extend(serial.to_be_bytes());
-            out.push(*result);
-            if *result == 0 {
-                out.extend_from_slice(code);
-            }
-            id::REGISTER_REPLY
-        }
-        Message::Other { id, body } => {
-            out.extend_from_slice(body);
-            *id
-        }
-    };
-    (message_id, out)
-}
-
-fn reply(out: &mut Vec<u8>, serial: u16, answered: u16, result: u8) {
-    out.extend(serial.to_be_bytes());
-    out.extend(answered.to_be_bytes());
-    out.push(result);
-}
-
-fn padded(out: &mut Vec<u8>, field: &[u8], width: usize) {
-    let field = field.get(..width).unwrap_or(field);
-    out.extend_from_slice(field);
-    out.resize(out.len() + width - field.len(), 0);
-}
-
-/// The body of a 0x0200. South and west are in the status word, which the caller sets.
-pub fn encode_position(out: &mut Vec<u8>, position: &Position<'_>) {
-    out.extend(position.alarm.to_be_bytes());
-    out.extend(position.status.to_be_bytes());
-    out.extend(position.lat_e6.unsigned_abs().to_be_bytes());
-    out.extend(position.lon_e6.unsigned_abs().to_be_bytes());
-    out.extend(position.altitude_m.to_be_bytes());
-    out.extend(position.speed_dkmh.to_be_bytes());
-    out.extend(position.course_degree.to_be_bytes());
-    out.extend(position.time_bcd);
-    for item in &position.items {
-        let value = item.value.get(..255).unwrap_or(item.value);
-        out.push(item.id);
-        out.push(u8::try_from(value.len()).unwrap_or(u8::MAX));
-        out.extend_from_slice(value);
-    }
 }

@@ -3,7 +3,7 @@
 //! The framer always stands at the closing `7e` of what it has just read, since after noise that byte may be the opening
 //! one of the next frame. Two delimiters in a row are nothing; content too short for a header is garbage.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// Header of a 2019 sub-packet, the longest body, check.
 pub const FRAME_BYTES_MAX: usize = 21 + 1023 + 1;
@@ -106,25 +106,33 @@ impl Framer {
 }
 
 /// The bytes between the delimiters as they were before escaping. A stray escape is left as it is: the check tells.
-fn unescape(content: &[u8]) -> Bytes {
+pub(super) fn unescape(content: &[u8]) -> Bytes {
     if memchr::memchr(ESCAPE, content).is_none() {
         return Bytes::copy_from_slice(content);
     }
-    let mut plain = BytesMut::with_capacity(content.len());
+    let mut plain = Vec::with_capacity(content.len());
+    unescape_from(content, &mut plain, &mut Vec::new());
+    plain.into()
+}
+
+/// Appends the un-escaped bytes, and where in `plain` an escape is none.
+pub(super) fn unescape_from(content: &[u8], plain: &mut Vec<u8>, stray: &mut Vec<usize>) {
     let mut bytes = content.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
         let real = match (byte, bytes.peek()) {
             (ESCAPE, Some(1)) => ESCAPE,
             (ESCAPE, Some(2)) => FLAG,
             _ => {
-                plain.extend_from_slice(&[byte]);
+                if byte == ESCAPE {
+                    stray.push(plain.len());
+                }
+                plain.push(byte);
                 continue;
             }
         };
         bytes.next();
-        plain.extend_from_slice(&[real]);
+        plain.push(real);
     }
-    plain.freeze()
 }
 
 /// XOR of all bytes.
