@@ -14,6 +14,10 @@ pub const SETTLE_LAG_ENTRIES: &str = "ingest_settle_lag_entries";
 pub const SETTLE_JUDGE_FULL_TOTAL: &str = "ingest_settle_judge_full_total";
 /// Split messages given up because the buffer was full or their time was over.
 pub const SETTLE_SPLIT_INCOMPLETE_TOTAL: &str = "ingest_settle_split_incomplete_total";
+/// Split messages given up because their device had others waiting.
+pub const SETTLE_SPLIT_CROWDED_TOTAL: &str = "ingest_settle_split_crowded_total";
+/// Packets of split messages that found no room.
+pub const SETTLE_SPLIT_REFUSED_TOTAL: &str = "ingest_settle_split_refused_total";
 /// Codes no profile maps that found the dictionary full.
 pub const SETTLE_FOREIGN_FULL_TOTAL: &str = "ingest_settle_foreign_full_total";
 /// Key sets loaded to tell duplicates.

@@ -2,7 +2,7 @@
 
 use crate::journal::entry::Entry;
 use crate::quarantine::QuarantineEntry;
-use crate::settle::{Bucket, KeyHash, Output, Past, PastError, Restored, Settle, SettleConfig, hash};
+use crate::settle::{Bucket, KeyHash, Output, Past, PastError, Restored, Settle, SettleConfig};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind};
 use model::facts::Facts;
@@ -61,7 +61,7 @@ pub(crate) fn revision(number: u64, object: Object) -> Revision {
     Revision { number, at: now(), author: "test".into(), object }
 }
 
-fn device(id: DeviceId, protocol: ProtocolKind) -> Device {
+pub(crate) fn device(id: DeviceId, protocol: ProtocolKind) -> Device {
     Device {
         id,
         code: format!("device-{id}"),
@@ -170,7 +170,7 @@ pub(crate) struct Memory {
 impl Past for Memory {
     fn keys(&mut self, bucket: Bucket, found: &mut dyn FnMut(KeyHash)) -> Result<(), PastError> {
         for record in self.records.iter().filter(|record| Bucket::of(&record.key) == bucket) {
-            found(KeyHash { at: record.key.at, slot: record.key.slot, content: hash::content(&record.body) });
+            found(KeyHash::of(record));
         }
         Ok(())
     }

@@ -37,6 +37,8 @@ pub enum QuarantineReason {
     ForeignDevice,
     /// A split message whose other parts did not come in time.
     Incomplete,
+    /// A frame with a wrong check or length says otherwise than a sound one of the same moment, which stays shown.
+    Doubtful,
 }
 
 /// Why a frame was refused at the edge: no acknowledgement, a sample kept, counted.

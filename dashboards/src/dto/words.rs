@@ -44,7 +44,8 @@ mirror! {
     Verdict = model::verdict::Verdict { Stored, Revised, Duplicate, Quarantined }
     /// Why an acknowledged record was not stored.
     QuarantineReason = model::verdict::QuarantineReason {
-        NotUnderstood, NoTime, FarFuture, FarPast, NoUsableValue, NoProfile, UnitMismatch, ForeignDevice, Incomplete
+        NotUnderstood, NoTime, FarFuture, FarPast, NoUsableValue, NoProfile, UnitMismatch, ForeignDevice, Incomplete,
+        Doubtful
     }
     /// Why a frame was not taken.
     RefusalReason = model::verdict::RefusalReason {

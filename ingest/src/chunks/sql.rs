@@ -16,7 +16,8 @@ use sqlx::Row as _;
 use std::sync::Arc;
 
 /// The store's tables.
-pub(super) const TABLES: Component = Component { name: "chunks", migrations: &[include_str!("migrations/1.sql")] };
+pub(super) const TABLES: Component =
+    Component { name: "chunks", migrations: &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")] };
 
 impl From<sqlx::Error> for ChunkError {
     fn from(error: sqlx::Error) -> Self {
@@ -240,15 +241,16 @@ pub(super) async fn put_rest(tx: &mut Connection, sealing: &Sealing) -> Result<(
 async fn put_loss(tx: &mut Connection, device: DeviceId, day: i64, counts: &LossCounts) -> Result<(), ChunkError> {
     let mut query = sqlx::query(
         "INSERT INTO loss(device, day, frames, frames_without_record, records, stored, revised, duplicate, \
-         q0, q1, q2, q3, q4, q5, q6, q7, q8) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         q0, q1, q2, q3, q4, q5, q6, q7, q8, q9) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
          ON CONFLICT(device, day) DO UPDATE SET frames = loss.frames + excluded.frames, \
          frames_without_record = loss.frames_without_record + excluded.frames_without_record, \
          records = loss.records + excluded.records, stored = loss.stored + excluded.stored, \
          revised = loss.revised + excluded.revised, duplicate = loss.duplicate + excluded.duplicate, \
          q0 = loss.q0 + excluded.q0, q1 = loss.q1 + excluded.q1, q2 = loss.q2 + excluded.q2, \
          q3 = loss.q3 + excluded.q3, q4 = loss.q4 + excluded.q4, q5 = loss.q5 + excluded.q5, \
-         q6 = loss.q6 + excluded.q6, q7 = loss.q7 + excluded.q7, q8 = loss.q8 + excluded.q8",
+         q6 = loss.q6 + excluded.q6, q7 = loss.q7 + excluded.q7, q8 = loss.q8 + excluded.q8, \
+         q9 = loss.q9 + excluded.q9",
     )
     .bind(device.0)
     .bind(day);
@@ -288,7 +290,7 @@ pub(super) async fn loss(
     to: i64,
 ) -> Result<Vec<LossDay>, ChunkError> {
     let text = "SELECT device, day, frames, frames_without_record, records, stored, revised, duplicate, \
-                q0, q1, q2, q3, q4, q5, q6, q7, q8 FROM loss \
+                q0, q1, q2, q3, q4, q5, q6, q7, q8, q9 FROM loss \
                 WHERE device >= $1 AND device <= $2 AND day >= $3 AND day <= $4 ORDER BY device, day";
     let (low, high) = device.map_or((i64::MIN, i64::MAX), |device| (device.0, device.0));
     let rows = sqlx::query(text).bind(low).bind(high).bind(from).bind(to).fetch_all(tx).await?;
@@ -311,7 +313,7 @@ fn loss_of(row: &Row) -> Result<LossDay, ChunkError> {
     Ok(LossDay { device: DeviceId(row.try_get("device")?), day: row.try_get("day")?, counts })
 }
 
-const QUARANTINE_COLUMNS: [&str; REASONS.len()] = ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8"];
+const QUARANTINE_COLUMNS: [&str; REASONS.len()] = ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9"];
 
 fn entry_of(row: &Row, partition: u16) -> Result<QuarantineEntry, ChunkError> {
     let damaged = |what| ChunkError::Damaged { device: DeviceId(0), hour: 0, what };

@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Number of quarantine reasons, see [`reason_index`].
-pub const REASONS: [QuarantineReason; 9] = [
+pub const REASONS: [QuarantineReason; 10] = [
     QuarantineReason::NotUnderstood,
     QuarantineReason::NoTime,
     QuarantineReason::FarFuture,
@@ -27,6 +27,7 @@ pub const REASONS: [QuarantineReason; 9] = [
     QuarantineReason::UnitMismatch,
     QuarantineReason::ForeignDevice,
     QuarantineReason::Incomplete,
+    QuarantineReason::Doubtful,
 ];
 
 /// Place of a reason in [`REASONS`] and in [`LossCounts::quarantined`]; the numbers are on disk.
@@ -41,6 +42,7 @@ pub const fn reason_index(reason: QuarantineReason) -> usize {
         QuarantineReason::UnitMismatch => 6,
         QuarantineReason::ForeignDevice => 7,
         QuarantineReason::Incomplete => 8,
+        QuarantineReason::Doubtful => 9,
     }
 }
 

@@ -12,8 +12,12 @@ pub struct SettleConfig {
     pub skew_ms_max: i64,
     /// How long (journal time) the packets of a split message wait for each other.
     pub split_wait_ms: i64,
-    /// Split messages that may wait at once.
+    /// Split messages that may wait at once, and their bytes; beyond it a packet is quarantined.
     pub split_max: usize,
+    pub split_bytes_max: usize,
+    /// The same for one device, so that one cannot use up what all share; beyond it the device's oldest is given up.
+    pub split_per_device_max: usize,
+    pub split_per_device_bytes_max: usize,
     /// Packets of one split message.
     pub split_packets_max: u32,
     /// Codes that no profile maps, over all devices.
@@ -32,6 +36,9 @@ impl Default for SettleConfig {
             skew_ms_max: 60_000,
             split_wait_ms: 10 * 60_000,
             split_max: 1_000,
+            split_bytes_max: 32 << 20,
+            split_per_device_max: 8,
+            split_per_device_bytes_max: 512 << 10,
             split_packets_max: 64,
             foreign_max: 10_000,
             foreign_per_device_max: 256,

@@ -9,6 +9,9 @@ use model::record::{Body, Fix, Flag, Happening, RecordKey, Remark, Statistic};
 use model::time::{EventTime, IngestTime, local_day};
 use model::verdict::QuarantineReason;
 
+/// Remarks of a record whose frame had a wrong check, or a wrong length.
+pub const DOUBTS: [&str; 2] = ["check_bad_accepted", "length_bad_accepted"];
+
 /// Where a record comes from.
 #[derive(Debug, Clone)]
 pub struct Origin {
@@ -58,11 +61,16 @@ impl Origin {
         local_day(EventTime(self.received.0))
     }
 
+    /// The check or length of a frame was wrong.
+    pub fn is_doubtful(&self) -> bool {
+        use model::envelope::edge_remark::{CHECK_BAD, LENGTH_BAD};
+        self.edge_remarks & (CHECK_BAD | LENGTH_BAD) != 0
+    }
+
     /// A frame whose check or length was wrong is kept and shown, but nothing in it counts toward a verdict: no penalty on
     /// doubt.
     pub fn doubt(&self, body: &mut Body) {
-        use model::envelope::edge_remark::{CHECK_BAD, LENGTH_BAD};
-        if self.edge_remarks & (CHECK_BAD | LENGTH_BAD) == 0 {
+        if !self.is_doubtful() {
             return;
         }
         for value in body.values.iter_mut().filter(|value| value.flag == Flag::Normal) {
@@ -79,9 +87,8 @@ impl Origin {
         if self.edge_remarks == 0 && self.how == How::Frame {
             return;
         }
-        for (bit, code) in
-            [(CHECK_BAD, "check_bad_accepted"), (LENGTH_BAD, "length_bad_accepted"), (AFTER_GARBAGE, "after_garbage")]
-        {
+        let [check, length] = DOUBTS;
+        for (bit, code) in [(CHECK_BAD, check), (LENGTH_BAD, length), (AFTER_GARBAGE, "after_garbage")] {
             if self.edge_remarks & bit != 0 {
                 remarks.push(remark(code, ""));
             }

@@ -6,6 +6,9 @@
 //! as of the entry that completes them. A packet that comes twice counts as a frame and is ignored. One that comes after its message was given up
 //! starts a new wait and ends as a revision.
 //!
+//! A device may have [`SettleConfig::split_per_device_max`] messages waiting, and so many bytes; beyond it the one whose first packet
+//! stands first in the journal is given up before its time, so that one device crowds out itself alone.
+//!
 //! What waits is saved with the cursor ([`Merge::save`]), so a restart anywhere gives the same records.
 
 use super::SettleConfig;
@@ -13,7 +16,7 @@ use super::decode;
 use super::draft::{Decoded, Draft, Fault, How, Origin, Packet};
 use super::foreign::Foreign;
 use super::profile::Profile;
-use crate::metrics::SETTLE_SPLIT_INCOMPLETE_TOTAL;
+use crate::metrics::{SETTLE_SPLIT_CROWDED_TOTAL, SETTLE_SPLIT_INCOMPLETE_TOTAL, SETTLE_SPLIT_REFUSED_TOTAL};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position};
 use model::facts::Facts;
@@ -37,40 +40,98 @@ pub struct Split {
     of: u32,
     since: IngestTime,
     packets: BTreeMap<u32, (Position, Envelope)>,
+    /// Of all packets.
+    bytes: usize,
+}
+
+/// Device, and what its packets have in common.
+type Key = (DeviceId, String);
+
+fn key_of(envelope: &Envelope, packet: &Packet) -> Key {
+    (envelope.device, format!("{}/{}", packet.key, packet.of))
 }
 
 #[derive(Debug)]
 pub struct Merge {
     config: SettleConfig,
-    waiting: BTreeMap<(DeviceId, String), Split>,
+    waiting: BTreeMap<Key, Split>,
     /// The earliest `since` of all that wait.
     earliest: IngestTime,
+    /// Of all that wait.
+    bytes: usize,
 }
 
 impl Merge {
     fn new(config: SettleConfig) -> Self {
-        Self { config, waiting: BTreeMap::new(), earliest: IngestTime::MAX }
+        Self { config, waiting: BTreeMap::new(), earliest: IngestTime::MAX, bytes: 0 }
     }
 
+    /// A message of the packet's device that must be given up before there is room for it. To be asked until there is none.
+    pub fn crowded(&mut self, envelope: &Envelope, packet: &Packet) -> Option<Split> {
+        if !self.is_possible(packet) {
+            return None;
+        }
+        let key = key_of(envelope, packet);
+        let (mut count, mut bytes, mut oldest) = (0, envelope.raw.len(), None);
+        for (other, split) in self.of_device(envelope.device) {
+            bytes += split.bytes;
+            if *other == key {
+                if split.packets.contains_key(&packet.number) {
+                    return None;
+                }
+                continue;
+            }
+            count += 1;
+            let first = (split.first(), other);
+            oldest = Some(oldest.map_or(first, |oldest| first.min(oldest)));
+        }
+        if count < self.config.split_per_device_max && bytes <= self.config.split_per_device_bytes_max {
+            return None;
+        }
+        let oldest = oldest?.1.clone();
+        metrics::counter!(SETTLE_SPLIT_CROWDED_TOTAL).increment(1);
+        self.take(&oldest)
+    }
+
+    /// [`Self::crowded`] comes first.
     pub fn put(&mut self, position: Position, envelope: &Envelope, packet: &Packet) -> Merged {
-        if packet.of > self.config.split_packets_max || packet.number == 0 || packet.number > packet.of {
+        let key = key_of(envelope, packet);
+        let bytes = envelope.raw.len();
+        let known = self.waiting.get(&key);
+        if known.is_some_and(|split| split.packets.contains_key(&packet.number)) {
+            return Merged::Waiting;
+        }
+        if !self.is_possible(packet)
+            || (known.is_none() && self.waiting.len() >= self.config.split_max)
+            || self.bytes + bytes > self.config.split_bytes_max
+            || known.map_or(0, |split| split.bytes) + bytes > self.config.split_per_device_bytes_max
+        {
+            metrics::counter!(SETTLE_SPLIT_REFUSED_TOTAL).increment(1);
             return Merged::Refused;
         }
-        let key = (envelope.device, format!("{}/{}", packet.key, packet.of));
-        if !self.waiting.contains_key(&key) && self.waiting.len() >= self.config.split_max {
-            return Merged::Refused;
-        }
-        let split = self.waiting.entry(key.clone()).or_insert_with(|| Split {
-            of: packet.of,
-            since: envelope.received,
-            packets: BTreeMap::new(),
-        });
-        split.packets.entry(packet.number).or_insert_with(|| (position, envelope.clone()));
+        let split = self.waiting.entry(key.clone()).or_insert_with(|| Split::new(packet.of, envelope.received));
+        split.bytes += bytes;
+        self.bytes += bytes;
+        split.packets.insert(packet.number, (position, envelope.clone()));
         self.earliest = self.earliest.min(split.since);
         if split.packets.len() < usize::try_from(split.of).unwrap_or(usize::MAX) {
             return Merged::Waiting;
         }
-        self.waiting.remove(&key).map_or(Merged::Waiting, Merged::Complete)
+        self.take(&key).map_or(Merged::Waiting, Merged::Complete)
+    }
+
+    fn is_possible(&self, packet: &Packet) -> bool {
+        packet.of <= self.config.split_packets_max && (1..=packet.of).contains(&packet.number)
+    }
+
+    fn of_device(&self, device: DeviceId) -> impl Iterator<Item = (&Key, &Split)> {
+        self.waiting.range((device, String::new())..).take_while(move |((of, _), _)| *of == device)
+    }
+
+    fn take(&mut self, key: &Key) -> Option<Split> {
+        let split = self.waiting.remove(key)?;
+        self.bytes = self.bytes.saturating_sub(split.bytes);
+        Some(split)
     }
 
     /// The next message whose time is over at `now`, by (time, device, key).
@@ -85,7 +146,7 @@ impl Merge {
             return None;
         }
         metrics::counter!(SETTLE_SPLIT_INCOMPLETE_TOTAL).increment(1);
-        self.waiting.remove(&key?)
+        self.take(&key?)
     }
 
     /// All that waits, as bytes.
@@ -143,7 +204,9 @@ impl Merge {
             raw: Bytes::copy_from_slice(cursor.bytes()?),
         };
         let split = self.waiting.entry((envelope.device, key));
-        let split = split.or_insert_with(|| Split { of, since, packets: BTreeMap::new() });
+        let split = split.or_insert_with(|| Split::new(of, since));
+        split.bytes += envelope.raw.len();
+        self.bytes += envelope.raw.len();
         split.packets.insert(number, (position, envelope));
         self.earliest = self.earliest.min(since);
         Some(())
@@ -151,6 +214,15 @@ impl Merge {
 }
 
 impl Split {
+    const fn new(of: u32, since: IngestTime) -> Self {
+        Self { of, since, packets: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Where its first packet stands in the journal.
+    fn first(&self) -> Option<Position> {
+        self.packets.values().map(|(position, _)| *position).min()
+    }
+
     fn last(&self) -> Option<&(Position, Envelope)> {
         self.packets.values().max_by_key(|(position, _)| *position)
     }

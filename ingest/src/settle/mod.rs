@@ -13,7 +13,7 @@
 //! | 4 | [`clock`] | event time against time of receipt | `far_future`, `far_past` |
 //! | 5 | [`units`] | wire number → canonical unit | `unit_mismatch`, `no_usable_value` |
 //! | 6 | [`range`] | impossible values get a flag and a remark | – |
-//! | 7 | [`duplicate`] | same key: same content or a revision? | duplicate |
+//! | 7 | [`duplicate`] | same key: same content or a revision? | duplicate, `doubtful` |
 //! | 8 | verdict | item, ledger, quarantine list | stored, revised |
 //!
 //! **Raw bytes.** A record carries the position of the entry that settled it. Where that is not the frame's own (a split message, a re-derivation) a
@@ -43,8 +43,8 @@ pub use past::{Bucket, KeyHash, Past, PastError, Restored};
 pub use rederive::{REDERIVE_KIND, Rederive};
 
 use crate::journal::entry::Entry;
-use draft::{Decoded, Draft, Fault, Origin};
-use duplicate::Dedupe;
+use draft::{Decoded, Draft, Fault, Origin, Packet};
+use duplicate::{Contents, Dedupe};
 use foreign::Foreign;
 use merge::{Merge, Merged};
 use model::envelope::{Envelope, Position};
@@ -52,7 +52,7 @@ use model::facts::Facts;
 use model::record::{Remark, SettledRecord};
 use model::stream::Item;
 use model::time::IngestTime;
-use model::verdict::Verdict;
+use model::verdict::{QuarantineReason, Verdict};
 use profile::Profiles;
 
 /// Remark of a record whose raw frames are at other positions than its own.
@@ -149,7 +149,7 @@ impl Settle {
         let profile = self.profiles.of(&self.facts, envelope.device);
         let decoded = decode::decode(envelope, &self.facts, profile.as_deref(), &mut self.foreign);
         let decoded = match decoded {
-            Decoded::Packet(packet) => match self.merge.put(position, envelope, &packet) {
+            Decoded::Packet(packet) => match self.packet(position, envelope, &packet, out, past)? {
                 Merged::Waiting => Decoded::Nothing,
                 Merged::Complete(split) => return self.split(&origin, &split, out, past),
                 Merged::Refused => Decoded::Unreadable(Fault::incomplete("too many split messages wait")),
@@ -157,6 +157,22 @@ impl Settle {
             other => other,
         };
         self.settle_all(&origin, decoded, None, out, past)
+    }
+
+    /// Stage 2; what must go to make room is settled first.
+    fn packet(
+        &mut self,
+        position: Position,
+        envelope: &Envelope,
+        packet: &Packet,
+        out: &mut Output,
+        past: &mut dyn Past,
+    ) -> Result<Merged, PastError> {
+        while let Some(split) = self.merge.crowded(envelope, packet) {
+            let origin = split.expired_origin(position);
+            self.split(&origin, &split, out, past)?;
+        }
+        Ok(self.merge.put(position, envelope, packet))
     }
 
     /// Stages 3 to 8 for each draft of a frame; `only` restricts a re-derivation to the records it is for.
@@ -218,8 +234,15 @@ impl Settle {
                 return Ok(Verdict::Quarantined);
             }
         };
+        let sound = hash::content(&body);
         origin.doubt(&mut body);
-        let verdict = self.dedupe.judge(draft.key, hash::content(&body), past)?;
+        let contents = Contents { content: hash::content(&body), sound, doubtful: origin.is_doubtful() };
+        let verdict = self.dedupe.judge(draft.key, contents, past)?;
+        if verdict == Verdict::Quarantined {
+            let fault = Fault::new(QuarantineReason::Doubtful, "a sound frame said otherwise");
+            out.quarantine(origin, Some(ordinal), &fault);
+            return Ok(verdict);
+        }
         out.record(origin, &draft, verdict);
         if verdict != Verdict::Duplicate {
             origin.remark(&mut draft.remarks);

@@ -1,11 +1,13 @@
 //! What settle asks of what was stored before, and what it starts from.
 
+use super::draft::DOUBTS;
 use super::foreign::ForeignName;
+use super::hash;
 use crate::quarantine::QuarantineEntry;
 use ahash::AHashMap;
 use model::envelope::{Envelope, Position};
 use model::id::DeviceId;
-use model::record::{RecordKey, RecordKind};
+use model::record::{RecordKey, RecordKind, SettledRecord};
 use model::time::EventTime;
 use std::sync::Arc;
 
@@ -33,6 +35,17 @@ pub struct KeyHash {
     pub slot: u32,
     /// [`super::hash::content`].
     pub content: u64,
+    /// Its frame had a wrong check or length.
+    pub doubtful: bool,
+}
+
+impl KeyHash {
+    /// The key of a stored record.
+    pub fn of(record: &SettledRecord) -> Self {
+        let doubtful = record.remarks.iter().any(|remark| DOUBTS.contains(&remark.code.as_str()));
+        let RecordKey { at, slot, .. } = record.key;
+        Self { at, slot, content: hash::content(&record.body), doubtful }
+    }
 }
 
 /// The past could not be read; the run stops and starts again from its cursor.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use model::envelope::Position;
 use model::id::DeviceId;
 use model::time::{EventTime, local_day};
+use model::verdict::QuarantineReason;
 use serde::{Deserialize, Serialize};
 
 /// Number of the entry's kind in the journal.
@@ -59,7 +60,8 @@ impl Settle {
                 .iter()
                 .any(|(old, _)| (old.position, old.frame, old.ordinal) == (entry.position, entry.frame, entry.ordinal))
         };
-        standing.retain(|entry| !gone(entry));
+        // No profile makes a damaged frame sound.
+        standing.retain(|entry| entry.reason != QuarantineReason::Doubtful && !gone(entry));
         standing.sort_by_key(|entry| (entry.frame, entry.ordinal));
         standing.truncate(ENTRIES_MAX);
         for frame in standing.chunk_by(|a, b| a.frame == b.frame) {

@@ -267,6 +267,78 @@ fn a_split_message_that_stays_incomplete_is_stored_with_a_remark_when_its_time_i
     assert!(total(&world).balances());
 }
 
+/// The first packet of a split message of its own, `minute` minutes past.
+fn begun(device: DeviceId, minute: i64, filler: usize) -> Entry {
+    let stamp = format!("202611220700{minute:02}");
+    let data = format!("DataTime={stamp};a34041-Rtd={minute};SN={}", "x".repeat(filler));
+    let Entry::Frame(envelope) = hj212(now(), "CN=2011;Flag=7;PNUM=3;PNO=1", &data) else { panic!("a frame") };
+    Entry::Frame(Envelope { device, ..envelope })
+}
+
+#[test]
+fn a_device_with_too_many_split_messages_crowds_out_its_own_oldest() {
+    let mut world = World::new();
+    let most = i64::try_from(SettleConfig::default().split_per_device_max).unwrap();
+    let other = DeviceId(99);
+    world.put(&Entry::Revision(Box::new(revision(99, Object::Device(device(other, ProtocolKind::Hj212))))));
+    world.put(&begun(other, 0, 0));
+    for minute in 0..most {
+        assert!(records(&world.put(&begun(HJ212, minute, 0))).is_empty());
+    }
+    // A packet that waits already takes no room.
+    assert!(records(&world.put(&begun(HJ212, 3, 0))).is_empty());
+    let out = world.put(&begun(HJ212, most, 0));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    let (what, raw) = (&record.remarks[0], &record.remarks[1]);
+    assert_eq!((what.code.as_str(), raw.place.as_str(), record.position), ("incomplete", "3", at(world.seq)));
+    assert_eq!(record.body.values[0].value, 0.0);
+    // Nobody else's went.
+    let rest = world.put(&tick(IngestTime(now().0 + 600_001)));
+    assert_eq!(records(&rest).iter().filter(|record| record.key.device == other).count(), 1);
+    assert_eq!(records(&rest).len(), usize::try_from(most).unwrap() + 1);
+    assert!(total(&world).balances());
+}
+
+#[test]
+fn a_device_with_large_split_messages_crowds_out_its_own_oldest() {
+    let mut world = World::new();
+    let large = SettleConfig::default().split_per_device_bytes_max / 2;
+    world.put(&begun(HJ212, 1, large - 400));
+    world.put(&begun(HJ212, 2, 10));
+    let out = world.put(&begun(HJ212, 3, large));
+    assert_eq!(records(&out)[0].body.values[0].value, 1.0);
+    assert_eq!(records(&out).len(), 1);
+    let out = world.put(&begun(HJ212, 4, 3 * large));
+    assert_eq!((records(&out).len(), reason(&out)), (2, Some(Reason::Incomplete)));
+    assert!(total(&world).balances());
+}
+
+#[test]
+fn what_is_crowded_out_is_the_same_wherever_the_process_restarts() {
+    let entries: Vec<Entry> = (0..30).map(|n| begun(HJ212, (n * 7) % 24, usize::try_from(n).unwrap())).collect();
+    let run = |restart: Option<usize>| {
+        let mut world = World::new();
+        for (index, entry) in entries.iter().enumerate() {
+            if restart == Some(index) {
+                let mut newest = ahash::AHashMap::new();
+                for record in &world.memory.records {
+                    let entry = newest.entry((record.key.device, record.key.kind)).or_insert(record.key.at);
+                    *entry = record.key.at.max(*entry);
+                }
+                let restored = Restored { newest, foreign: Vec::new(), carry: world.settle.carry() };
+                world.settle = Settle::new(SettleConfig::default(), facts(), restored);
+            }
+            world.put(entry);
+        }
+        (world.total.items, world.total.loss)
+    };
+    let whole = run(None);
+    assert!(whole.0.iter().any(|item| matches!(item, Item::Record(_))));
+    for restart in 0..entries.len() {
+        assert_eq!(run(Some(restart)), whole);
+    }
+}
+
 #[test]
 fn a_corrected_profile_brings_quarantined_frames_back_and_the_ledger_balances() {
     let mut world = World::new();
@@ -286,6 +358,44 @@ fn a_corrected_profile_brings_quarantined_frames_back_and_the_ledger_balances() 
     // A second run finds nothing that stands.
     assert!(world.put(&run.entry()).items.is_empty());
     assert_eq!(total(&world), sum);
+}
+
+#[test]
+fn a_damaged_frame_never_takes_the_place_of_a_sound_one() {
+    let mut world = World::new();
+    let reading = |fume: &str| hj212(now(), "CN=2011;Flag=5", &format!("DataTime=20261122080000;a34041-Rtd={fume}"));
+    world.put(&reading("2"));
+    // A damaged copy says nothing new.
+    assert!(records(&world.put(&streams::damaged(reading("2")))).is_empty());
+    // Other content is kept where a person sees it, and nothing behind settle gets it.
+    let out = world.put(&streams::damaged(reading("9")));
+    assert_eq!((records(&out).len(), reason(&out)), (0, Some(Reason::Doubtful)));
+    let run = Rederive { device: HJ212, from: 0, to: u64::MAX, author: "test".into() };
+    assert!(world.put(&run.entry()).items.is_empty());
+    let sum = total(&world);
+    assert_eq!((sum.records, sum.stored, sum.duplicate, sum.quarantined_total()), (3, 1, 1, 1));
+    assert!(sum.balances());
+    // The other way round the sound one is shown.
+    let later = |fume: &str| hj212(now(), "CN=2011;Flag=5", &format!("DataTime=20261122075900;a34041-Rtd={fume}"));
+    assert_eq!(verdicts(&world.put(&streams::damaged(later("9")))), [Verdict::Stored]);
+    assert_eq!(verdicts(&world.put(&later("2"))), [Verdict::Revised]);
+    assert_eq!(verdicts(&world.put(&streams::damaged(later("7")))), [Verdict::Quarantined]);
+}
+
+#[test]
+fn a_terminals_message_that_is_not_understood_is_quarantined_by_its_id() {
+    let mut world = World::new();
+    let mut put =
+        |id, body: &[u8]| world.put(&frame(JT808, Channel::Jt808Frame, now(), &streams::jt808_frame(id, body)));
+    for id in [0x0001_u16, 0x0002, 0x0003, 0x0104, 0x0805] {
+        let out = put(id, &[0; 5]);
+        assert!(matches!(out.items[..], [Item::Contact { verdict: None, .. }]), "{id:04x}: {out:?}");
+    }
+    for id in [0x0F3A_u16, 0x0900, 0xE001] {
+        let out = put(id, b"vendor");
+        assert_eq!(reason(&out), Some(Reason::NotUnderstood));
+        assert!(out.quarantine[0].place.starts_with(&format!("0x{id:04X}")), "{}", out.quarantine[0].place);
+    }
 }
 
 #[test]

@@ -296,6 +296,7 @@ const fn reason_word(reason: model::verdict::QuarantineReason) -> &'static str {
         R::UnitMismatch => "unit_mismatch",
         R::ForeignDevice => "foreign_device",
         R::Incomplete => "incomplete",
+        R::Doubtful => "doubtful",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::chunks::{ChunkError, ChunkStore};
 use crate::journal::Journal;
 use crate::journal::entry::Entry;
 use crate::quarantine::QuarantineEntry;
-use crate::settle::{Bucket, KeyHash, Past, PastError, hash};
+use crate::settle::{Bucket, KeyHash, Past, PastError};
 use model::envelope::{Envelope, Position};
 use model::id::DeviceId;
 use std::future::Future;
@@ -59,8 +59,7 @@ impl StorePast {
 impl Past for StorePast {
     fn keys(&mut self, bucket: Bucket, found: &mut dyn FnMut(KeyHash)) -> Result<(), PastError> {
         for record in self.ask(|| self.store.bucket(bucket))? {
-            let content = hash::content(&record.body);
-            found(KeyHash { at: record.key.at, slot: record.key.slot, content });
+            found(KeyHash::of(&record));
         }
         Ok(())
     }

@@ -2271,7 +2271,7 @@ export interface components {
          * @description Why an acknowledged record was not stored.
          * @enum {string}
          */
-        QuarantineReason: "not_understood" | "no_time" | "far_future" | "far_past" | "no_usable_value" | "no_profile" | "unit_mismatch" | "foreign_device" | "incomplete";
+        QuarantineReason: "not_understood" | "no_time" | "far_future" | "far_past" | "no_usable_value" | "no_profile" | "unit_mismatch" | "foreign_device" | "incomplete" | "doubtful";
         QuarantinedRecord: {
             /** Format: int64 */
             bytes: number;

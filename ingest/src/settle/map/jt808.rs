@@ -1,4 +1,5 @@
-//! JT/T 808 → positions. 0x0200 gives one record, 0x0704 one for each position in it; everything else is a sign of life.
+//! JT/T 808 → positions. 0x0200 gives one record, 0x0704 one for each position in it; messages without data are signs of life,
+//! and any other is quarantined by its id, so that it can be settled once it is understood.
 //!
 //! The time is the terminal's, without a zone (by the standard GMT+8): it becomes an instant through the profile's offset. Beside the fix a
 //! record has ignition and load state (status bits 0 and 8–9), mileage, signal and satellites. These codes are fixed by the standard; items of
@@ -39,9 +40,34 @@ pub fn decode<'p>(envelope: &Envelope, profile: &'p Profile, _foreign: &mut Fore
             let place = why.map_or_else(String::new, |why| format!("{} at offset {}", why.code.code(), why.offset));
             Decoded::Unreadable(Fault::not_understood(place))
         }
-        _ => Decoded::Nothing,
+        _ if WITHOUT_DATA.contains(&parts.header.id) => Decoded::Nothing,
+        _ => {
+            let part = parts.header.packet.filter(|packet| packet.total > 1);
+            let part = part.map(|packet| format!(" part {} of {}", packet.number, packet.total)).unwrap_or_default();
+            Decoded::Unreadable(Fault::not_understood(format!("0x{:04X}{part}", parts.header.id)))
+        }
     }
 }
+
+/// Messages that carry no measurement: general reply, heartbeat, logout, time and sub-packets wanted, registration, authentication, and answers
+/// to questions of ours (parameters, attributes, upgrade, question, areas, stored media, photo, key).
+const WITHOUT_DATA: &[u16] = &[
+    id::TERMINAL_REPLY,
+    id::HEARTBEAT,
+    id::LOGOUT,
+    id::TIME_WANTED,
+    0x0005,
+    id::REGISTER,
+    id::AUTHENTICATE,
+    0x0104,
+    0x0107,
+    0x0108,
+    0x0302,
+    0x0608,
+    0x0802,
+    0x0805,
+    0x0A00,
+];
 
 fn draft<'p>(envelope: &Envelope, position: &Position<'_>, profile: &'p Profile) -> Draft<'p> {
     let stamp = position.time().and_then(|(year, month, day, hour, minute, second, ms)| {

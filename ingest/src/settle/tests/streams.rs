@@ -49,7 +49,10 @@ fn one(numbers: &mut Numbers, received: IngestTime, event: EventTime) -> Entry {
             received,
             format!(r#"{{"ts":{},"event":"vehicle_exit","plate":"豫A{value}"}}"#, event.0).as_bytes(),
         ),
-        8 | 9 => hj212(received, "CN=2011;Flag=5", &format!("DataTime={stamp};a34041-Rtd={value},a34041-Flag=N")),
+        8 | 9 => {
+            let sent = hj212(received, "CN=2011;Flag=5", &format!("DataTime={stamp};a34041-Rtd={value},a34041-Flag=N"));
+            if numbers.below(3) == 0 { damaged(sent) } else { sent }
+        }
         10 => {
             let number = numbers.below(3) + 1;
             let head = format!("CN=2051;Flag=7;PNUM=3;PNO={number}");
@@ -69,6 +72,13 @@ fn one(numbers: &mut Numbers, received: IngestTime, event: EventTime) -> Entry {
         _ => Rederive { device: if value == 0 { HJ212 } else { MQTT }, from: 0, to: u64::MAX, author: "test".into() }
             .entry(),
     }
+}
+
+/// The same frame, but its check was wrong and its device is forgiven.
+pub(crate) fn damaged(entry: Entry) -> Entry {
+    let Entry::Frame(mut envelope) = entry else { return entry };
+    envelope.remarks = model::envelope::edge_remark::CHECK_BAD;
+    Entry::Frame(envelope)
 }
 
 /// A 2013 frame as the journal keeps it.

@@ -54,6 +54,7 @@ export default {
     unit_mismatch: 'Unit cannot be converted',
     foreign_device: 'Foreign device',
     incomplete: 'Incomplete',
+    doubtful: 'Damaged frame against a sound one',
   },
   refusalReason: {
     check_bad: 'Wrong check code',

@@ -54,6 +54,7 @@ export default {
     unit_mismatch: '单位不可换算',
     foreign_device: '冒用其他设备',
     incomplete: '分包不完整',
+    doubtful: '校验有误且与完好报文不符',
   },
   refusalReason: {
     check_bad: '校验码错误',
