@@ -1,6 +1,12 @@
 //! What a frame says, byte by byte, for people: the vocabulary that both explainers ([`crate::jt808`], [`crate::hj212`])
 //! write and that the command line, the page and the lab print.
 
+mod paste;
+mod table;
+
+pub use paste::{Explained, PASTE_BYTES_MAX, PasteError, explain, pasted};
+pub use table::{Language, table};
+
 use std::borrow::Cow;
 
 /// A word in both languages of the product.

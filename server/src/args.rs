@@ -61,8 +61,24 @@ pub(crate) enum Command {
     #[command(after_help = "Example:
   diff <(lantian dump) <(lantian replay) && echo 'the same'")]
     Replay,
+    /// Explain a frame of HJ 212 or JT/T 808, byte by byte: what each field says, what is wrong and where.
+    #[command(after_help = "Examples:
+  lantian explain '7e 00 02 00 00 01 39 00 00 00 42 00 01 79 7e'
+  lantian explain '##0077QN=20210407112025762;ST=21;CN=9021;PW=123456;MN=DXCBZ000000005;Flag=5;CP=&&&&C901'
+  lantian explain --english < frame.txt
+  xxd -p capture.bin | lantian explain")]
+    Explain(Explain),
     /// Version, formats on disk.
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The frame: text that starts with ##, or hex with or without spaces. Without it standard input is read.
+    pub(crate) frame: Vec<String>,
+    /// Words in English.
+    #[arg(long)]
+    pub(crate) english: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ use std::path::Path;
 
 mod backup;
 mod credentials;
+mod explain;
 mod replay;
 
 pub(crate) use backup::lock;
@@ -77,6 +78,7 @@ pub(crate) fn run(command: Command, config: Config) -> Result<()> {
             println!("the configuration is right");
             Ok(())
         }
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Backup { to } => backup::backup(&config, &to),
         Command::Restore { from } => backup::restore(&config, &from),
         Command::Serve => {
@@ -116,6 +118,7 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         Command::Serve
         | Command::Replay
         | Command::Version
+        | Command::Explain(_)
         | Command::Config(_)
         | Command::Backup { .. }
         | Command::Restore { .. } => Ok(()),
