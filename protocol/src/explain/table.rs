@@ -1,7 +1,7 @@
 //! An explanation as a table of text, for terminals.
 
-use super::{Direction, Label, Trouble};
 use super::paste::Explained;
+use super::{Direction, Label, Trouble};
 use std::fmt::Write;
 
 /// Which of the two words is printed.
@@ -54,7 +54,10 @@ pub fn table(explained: &Explained, language: Language) -> String {
     for span in &explanation.spans {
         let bytes = explained.plain.get(span.at..span.at.saturating_add(span.len)).unwrap_or_default();
         let is_group = explanation.spans.iter().any(|other| {
-            other.depth > span.depth && other.at >= span.at && other.at + other.len <= span.at + span.len && span.len > 0
+            other.depth > span.depth
+                && other.at >= span.at
+                && other.at + other.len <= span.at + span.len
+                && span.len > 0
         });
         let bytes = if is_group { String::new() } else { shown(bytes) };
         let name = format!("{}{}", "  ".repeat(usize::from(span.depth)), language.of(span.label));
@@ -72,12 +75,17 @@ pub fn table(explained: &Explained, language: Language) -> String {
     let fatal = explanation.all_troubles().filter(|(_, trouble)| trouble.fatal).count();
     let all = explanation.all_troubles().count();
     line(&mut out, "");
-    line(&mut out, &match (language, all) {
-        (Language::Chinese, 0) => "未发现问题".to_owned(),
-        (Language::English, 0) => "no problem found".to_owned(),
-        (Language::Chinese, _) => format!("共 {all} 处问题，其中 {fatal} 处在“拒绝”级别下会使帧被拒收（✗）"),
-        (Language::English, _) => format!("{all} problems, {fatal} of which refuse the frame at the strictness reject (✗)"),
-    });
+    line(
+        &mut out,
+        &match (language, all) {
+            (Language::Chinese, 0) => "未发现问题".to_owned(),
+            (Language::English, 0) => "no problem found".to_owned(),
+            (Language::Chinese, _) => format!("共 {all} 处问题，其中 {fatal} 处在“拒绝”级别下会使帧被拒收（✗）"),
+            (Language::English, _) => {
+                format!("{all} problems, {fatal} of which refuse the frame at the strictness reject (✗)")
+            }
+        },
+    );
     out
 }
 
@@ -154,10 +162,13 @@ mod tests {
         let head = text.lines().find(|line| line.contains("字段")).unwrap();
         let column = width(head.split("字段").next().unwrap());
         let field = text.lines().find(|line| line.contains("DXCBZ000000005")).unwrap();
-        let before: String = field.chars().scan(0, |taken, character| {
-            *taken += if is_wide(character) { 2 } else { 1 };
-            (*taken <= column).then_some(character)
-        }).collect();
+        let before: String = field
+            .chars()
+            .scan(0, |taken, character| {
+                *taken += if is_wide(character) { 2 } else { 1 };
+                (*taken <= column).then_some(character)
+            })
+            .collect();
         assert!(before.ends_with(' '), "{field}");
     }
 
