@@ -123,7 +123,7 @@ const SETTING: Field =
     names("setting", "设置属性", "setting", &[(0, "更新", "update"), (1, "追加", "append"), (2, "修改", "modify")]);
 const ID: Field = field("area_id", "区域 ID", "id of the area");
 const ATTRIBUTES: Field =
-    field("attributes", "区域属性", "attributes").show(super::field::Show::Flags(AREA, Issue::V2019));
+    field("area_attributes", "区域属性", "attributes").show(super::field::Show::Flags(AREA, Issue::V2019));
 const WINDOW: Field = field("window", "时间", "window");
 const NAME: Field = text("name", "名称", "name");
 

@@ -64,6 +64,9 @@ impl<'a> Body<'a> for Attributes<'a> {
         let older = source.fits(|probe| Self::read_form(probe, 20, 7));
         let newer = source.fits(|probe| Self::read_form(probe, 30, 30));
         let is_2019 = if older == newer { source.version().is_2019() } else { newer };
+        if is_2019 != source.version().is_2019() {
+            source.problem(super::ProblemCode::OtherIssue, source.offset(), None);
+        }
         if is_2019 { Self::read_form(source, 30, 30) } else { Self::read_form(source, 20, 7) }
     }
 

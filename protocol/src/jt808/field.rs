@@ -116,7 +116,10 @@ impl Field {
             Show::Time => shown_time(bytes),
             Show::Names(names) => {
                 let known = names.iter().find(|(value, ..)| u64::from(*value) == number);
-                known.map_or_else(|| number.to_string(), |(value, zh, en)| format!("{value} {zh} {en}"))
+                known.map_or_else(
+                    || number.to_string(),
+                    |(value, zh, en)| format!("{value} {zh} {en}").trim_end().to_owned(),
+                )
             }
             Show::Flags(table, issue) => flags_text(bytes, number, table, issue, ""),
             Show::Status(issue) => {
@@ -166,11 +169,13 @@ fn quoted(bytes: &[u8]) -> String {
 }
 
 fn shown_time(bytes: &[u8]) -> String {
-    match (bytes, bcd_time(bytes)) {
-        (_, Some((year, month, day, hour, minute, second, _))) => {
+    match bcd_time(bytes) {
+        // A time of every day.
+        Some((2000, 0, 0, hour, minute, second, _)) => format!("00-00-00 {hour:02}:{minute:02}:{second:02}"),
+        Some((year, month, day, hour, minute, second, _)) => {
             format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
         }
-        _ => hex_text(bytes),
+        None => hex_text(bytes),
     }
 }
 

@@ -101,10 +101,10 @@ pub const STATUS: &[Flag] = &[
     flag(15, "door_3", "门3(后门)开", "door 3 open", I13 | I19),
     flag(16, "door_4", "门4(驾驶席门)开", "door 4 open", I13 | I19),
     flag(17, "door_5", "门5开", "door 5 open", I13 | I19),
-    flag(18, "gps", "GPS", "GPS", I13 | I19),
-    flag(19, "beidou", "北斗", "BeiDou", I13 | I19),
-    flag(20, "glonass", "GLONASS", "GLONASS", I13 | I19),
-    flag(21, "galileo", "Galileo", "Galileo", I13 | I19),
+    flag(18, "gps", "GPS 定位", "GPS", I13 | I19),
+    flag(19, "beidou", "北斗定位", "BeiDou", I13 | I19),
+    flag(20, "glonass", "GLONASS 定位", "GLONASS", I13 | I19),
+    flag(21, "galileo", "Galileo 定位", "Galileo", I13 | I19),
     flag(22, "moving", "行驶", "moving", I19),
 ];
 
@@ -133,7 +133,7 @@ pub const SIGNALS: &[Flag] = &[
     flag(9, "air_conditioner", "空调", "air conditioner", ALL),
     flag(10, "neutral", "空挡", "neutral", ALL),
     flag(11, "retarder", "缓速器", "retarder", ALL),
-    flag(12, "abs", "ABS", "ABS", ALL),
+    flag(12, "abs", "ABS 工作", "ABS", ALL),
     flag(13, "heater", "加热器", "heater", ALL),
     flag(14, "clutch", "离合器", "clutch", ALL),
 ];

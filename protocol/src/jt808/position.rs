@@ -13,6 +13,7 @@ use crate::explain::Label;
 
 /// Items read of one position; the rest is left out with a problem.
 const ITEMS_MAX: usize = 256;
+const ITEMS_USUAL: usize = 8;
 
 /// Bits of the status word.
 pub mod status {
@@ -53,6 +54,8 @@ impl<'a> Position<'a> {
     /// Takes all that is left.
     pub(super) fn read_from<S: Source<'a>>(source: &mut S) -> Result<Self, WireError> {
         let mut position = Self::read_fixed(source)?;
+        // Most terminals send about eight items; three bytes are the least one has.
+        position.items.reserve(ITEMS_USUAL.min(source.remaining() / 3));
         while source.remaining() > 0 {
             let at = source.offset();
             if position.items.len() >= ITEMS_MAX {
@@ -84,8 +87,10 @@ impl<'a> Position<'a> {
         let course_degree = source.u16(&field("course", "方向", "course").unit("°"))?;
         let time_at = source.offset();
         let time_bcd = source.array(&time("time", "时间 (GMT+8)", "time (GMT+8)"))?;
-        if bcd_time(&time_bcd).is_none() {
-            source.problem(ProblemCode::TimeNotDigits, time_at, None);
+        match bcd_time(&time_bcd) {
+            None => source.problem(ProblemCode::TimeNotDigits, time_at, None),
+            Some((_, 1..=12, 1..=31, 0..=23, 0..=59, 0..=59, _)) => {}
+            Some(_) => source.problem(ProblemCode::TimeImpossible, time_at, None),
         }
         if lat > 90_000_000 || lon > 180_000_000 {
             source.problem(ProblemCode::PlaceImpossible, place_at, None);

@@ -18,6 +18,8 @@ pub enum ProblemCode {
     /// A part of a split message; it was not looked at.
     SubPacket,
     TimeNotDigits,
+    /// Digits, but no date: the clock was not set.
+    TimeImpossible,
     PlaceImpossible,
     ItemTruncated,
     /// An item's length is not the standard's; what could be read of it was.
@@ -31,8 +33,8 @@ pub enum ProblemCode {
     CountMismatch,
     /// A parameter's length is not the one of its type; it is kept as bytes.
     ParameterLength,
-    /// A body of an older issue under a header of 2019.
-    OlderBody,
+    /// The body is laid out as in another issue than the header.
+    OtherIssue,
     /// Bytes after the last field.
     TrailingBytes,
 }
@@ -45,6 +47,7 @@ impl ProblemCode {
             Self::Encrypted => "encrypted",
             Self::SubPacket => "sub_packet",
             Self::TimeNotDigits => "time_not_digits",
+            Self::TimeImpossible => "time_impossible",
             Self::PlaceImpossible => "place_impossible",
             Self::ItemTruncated => "item_truncated",
             Self::ItemLength => "item_length",
@@ -53,7 +56,7 @@ impl ProblemCode {
             Self::BatchElement => "batch_element",
             Self::CountMismatch => "count_mismatch",
             Self::ParameterLength => "parameter_length",
-            Self::OlderBody => "older_body",
+            Self::OtherIssue => "other_issue",
             Self::TrailingBytes => "trailing_bytes",
         }
     }
@@ -65,6 +68,7 @@ impl ProblemCode {
             Self::Encrypted => ("消息体已加密，未解析", "the body is encrypted and was not read"),
             Self::SubPacket => ("分包消息的一部分，未单独解析", "a part of a split message; not read on its own"),
             Self::TimeNotDigits => ("时间不是 BCD 数字", "the time is no BCD digits"),
+            Self::TimeImpossible => ("时间不是有效日期", "no such date"),
             Self::PlaceImpossible => ("经纬度超出范围", "no such place"),
             Self::ItemTruncated => ("附加信息超出消息体", "the item runs over the end of the body"),
             Self::ItemLength => {
@@ -75,7 +79,7 @@ impl ProblemCode {
             Self::BatchElement => ("批量中的位置无法解析", "a position of the batch cannot be read"),
             Self::CountMismatch => ("数量与内容不符", "fewer elements than announced"),
             Self::ParameterLength => ("参数长度与类型不符", "the parameter's length is not its type's"),
-            Self::OlderBody => ("2019 消息头，旧版消息体", "an older body under a header of 2019"),
+            Self::OtherIssue => ("消息体版本与消息头不同", "the body is of another issue than the header"),
             Self::TrailingBytes => ("消息体末尾有多余字节", "bytes after the last field"),
         };
         Label { zh, en }

@@ -56,6 +56,9 @@ impl<'a> Body<'a> for Register<'a> {
             37.. => RegisterForm::V2013,
             _ => RegisterForm::V2011,
         };
+        if source.version().is_2019() && form != RegisterForm::V2019 {
+            source.problem(ProblemCode::OtherIssue, source.offset(), None);
+        }
         let (maker, model, terminal) = form.widths();
         let province = source.u16(&field("province", "省域 ID", "province"))?;
         let city = source.u16(&field("city", "市县域 ID", "city"))?;
@@ -109,7 +112,7 @@ impl<'a> Body<'a> for Authenticate<'a> {
             });
         }
         if source.version().is_2019() {
-            source.problem(ProblemCode::OlderBody, source.offset(), None);
+            source.problem(ProblemCode::OtherIssue, source.offset(), None);
         }
         let code = trim(source.rest(&code_field));
         Ok(Self { code, imei: &[], software: &[] })
@@ -145,6 +148,9 @@ impl<'a> Body<'a> for Resend {
     /// The count is a BYTE in 2013 and a WORD in 2019; whether the length is odd tells which it is.
     fn read<S: Source<'a>>(source: &mut S) -> Result<Self, WireError> {
         let odd = source.remaining() % 2 == 1;
+        if odd == source.version().is_2019() {
+            source.problem(ProblemCode::OtherIssue, source.offset(), None);
+        }
         let first = source.u16(&hex("first_serial", "原始消息流水号", "serial of the first packet"))?;
         let at = source.offset();
         let count_field = field("count", "重传包总数", "packets wanted");

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 mod every_message;
 mod explained;
+mod fixtures;
 
 fn phone(version: Version) -> Phone {
     Phone::from_digits("13800000001", version).unwrap()
