@@ -121,13 +121,15 @@ pub enum LostWhy {
     Closed,
 }
 
-/// Packets to ask for with 0x8003, or 0x0005 the other way.
+/// Packets to ask for: with 0x8003, or 0x0005 the other way; a medium of 2011 with 0x8800.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     pub phone: Phone,
     pub version: Version,
     pub id: u16,
     pub first: u16,
+    /// Id of the medium, when the packets are numbered in the body only.
+    pub medium: Option<u32>,
     /// At most [`MISSING_MAX`], the lowest first.
     pub numbers: Vec<u16>,
 }
@@ -211,17 +213,13 @@ impl Reassembly {
     pub fn missing(&mut self, now_ms: u64, quiet_ms: u64, asks_max: u8) -> Vec<Missing> {
         let mut wanted = Vec::new();
         for train in &mut self.trains {
-            // A medium of 2011 is asked for by 0x8800.
-            if now_ms.saturating_sub(train.touched_ms) < quiet_ms
-                || train.asked >= asks_max
-                || train.key.medium.is_some()
-            {
+            if now_ms.saturating_sub(train.touched_ms) < quiet_ms || train.asked >= asks_max {
                 continue;
             }
             train.asked += 1;
             train.touched_ms = now_ms;
-            let Key { phone, id, first, .. } = train.key;
-            wanted.push(Missing { phone, version: train.version, id, first, numbers: train.missing() });
+            let Key { phone, id, first, medium, .. } = train.key;
+            wanted.push(Missing { phone, version: train.version, id, first, medium, numbers: train.missing() });
         }
         wanted
     }

@@ -156,6 +156,15 @@ fn heads_repeated_by_2011_are_cut_with_and_without_sub_packets() {
 }
 
 #[test]
+fn a_medium_numbered_in_the_body_is_asked_for_by_its_id() {
+    let mut reassembly = default();
+    let header = Header { packet: None, ..packet(id::MEDIA, 0, 0, 1) };
+    reassembly.push(0, &header, &media(3, 2, b"two"));
+    let asked = reassembly.missing(5_000, 1_000, 1).remove(0);
+    assert_eq!((asked.medium, asked.numbers), (Some(9), vec![1, 3]));
+}
+
+#[test]
 fn a_picture_of_2013_is_not_taken_for_one_of_2011() {
     let head = MediaEvent { id: 9, kind: 0, format: 0, event: 1, channel: 2 };
     let place = Position { time_bcd: [0x26, 1, 2, 3, 4, 5], alarm: 2, status: 1, ..Position::default() };
