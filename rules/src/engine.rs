@@ -242,6 +242,18 @@ impl Engine {
         Some(Arc::clone(&timeline.newest().rule))
     }
 
+    /// The version of a rule that an episode pins; the oldest kept one stands for those before it.
+    pub fn rule_version(&self, code: &str, number: u32) -> Option<Arc<CompiledRule>> {
+        let timeline = self.timelines.iter().find(|timeline| timeline.code == code)?;
+        Some(Arc::clone(&timeline.numbered(number).rule))
+    }
+
+    /// Every version that is kept, with its number.
+    pub fn rule_versions(&self) -> Vec<(u32, Arc<CompiledRule>)> {
+        let versions = self.timelines.iter().flat_map(Timeline::versions);
+        versions.map(|version| (version.number, Arc::clone(&version.rule))).collect()
+    }
+
     /// Newest versions of all rules that are active.
     pub fn rules(&self) -> Vec<Arc<CompiledRule>> {
         let active = self.timelines.iter().map(Timeline::newest).filter(|version| version.active);

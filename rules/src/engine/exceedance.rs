@@ -12,7 +12,7 @@
 use super::codec::{Reader, Writer};
 use super::limits::{self, LimitRow};
 use super::machine::{Machine, Reading, Signal, Stretch, Terms};
-use super::timeline::Timeline;
+use super::timeline::{Timeline, Version};
 use super::{Fixed, Where};
 use crate::definition::{Exceedance as Rule, Kind};
 use crate::explain::{JudgedState, NotJudged};
@@ -50,7 +50,17 @@ struct Slot {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     pub(super) slot_ms: i64,
-    pub(super) limits: Vec<LimitRow>,
+    /// By number of the rule's version, the rows that fit its terms.
+    pub(super) limits: Vec<(u32, Vec<LimitRow>)>,
+    /// The longest window of any version.
+    pub(super) window_ms_max: i64,
+}
+
+impl Plan {
+    fn limit(&self, version: &Version, at: i64) -> Option<&LimitRow> {
+        let (_, rows) = self.limits.iter().find(|(number, _)| *number == version.number)?;
+        limits::at(rows, at)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -168,9 +178,8 @@ impl State {
     /// Makes final what lies before the horizon or beyond the memory bound; returns how many slots the bound took.
     pub(super) fn freeze(&mut self, timeline: &Timeline, plan: &Plan) -> u64 {
         let version = timeline.newest();
-        let Kind::Exceedance(rule) = &version.rule.kind else { return 0 };
         let Some(newest) = self.slots.back().map(|slot| slot.index) else { return 0 };
-        let lookback = rule.window_ms / self.slot_ms;
+        let lookback = plan.window_ms_max / self.slot_ms;
         let mut cut =
             newest.saturating_mul(self.slot_ms).saturating_sub(version.rule.horizon_ms).div_euclid(self.slot_ms);
         let kept_max = version.rule.observations_max.max(usize::try_from(lookback).unwrap_or(0).saturating_mul(2));
@@ -211,13 +220,13 @@ impl State {
         let Kind::Exceedance(rule) = &version.rule.kind else { return (SKIPPED, ALWAYS) };
         let terms = Terms { for_ms: rule.for_ms, count_min: 1, clear_ms: rule.clear_ms, gap_ms: rule.window_ms };
         let mut reading = Reading { at: slot.at, version: version.number, seq: slot.seq, ..SKIPPED };
-        let Some(limit) = limits::at(&plan.limits, slot.at).filter(|_| version.active) else {
+        let Some(limit) = plan.limit(version, slot.at).filter(|_| version.active) else {
             reading.signal = Signal::Stop;
             return (reading, terms);
         };
         reading.threshold = limit.value;
         reading.limit = limit.id;
-        if let Ok(mean) = self.window(place, rule) {
+        if let Ok(mean) = self.window(place, rule, version.alike_from) {
             reading.value = super::float(mean);
             reading.signal = if mean > limit.fixed {
                 Signal::Over
@@ -230,8 +239,8 @@ impl State {
         (reading, terms)
     }
 
-    /// The window's mean at a slot, or why there is none.
-    fn window(&self, place: usize, rule: &Rule) -> Result<Fixed, NotJudged> {
+    /// The window's mean at a slot, or why there is none. Before `alike_from` something else was observed.
+    fn window(&self, place: usize, rule: &Rule, alike_from: i64) -> Result<Fixed, NotJudged> {
         let Some(slot) = self.slots.get(place) else { return Err(NotJudged::NoData) };
         if slot.valid == 0 {
             return Err(NotJudged::Flagged { flag: slot.flag });
@@ -239,7 +248,7 @@ impl State {
         let expected = (rule.window_ms / self.slot_ms).max(1);
         let (mut sum, mut valid) = (0 as Fixed, 0u32);
         for earlier in self.slots.iter().take(place + 1).rev() {
-            if earlier.index <= slot.index - expected {
+            if earlier.index <= slot.index - expected || earlier.at < alike_from {
                 break;
             }
             if earlier.valid > 0 {
@@ -263,10 +272,11 @@ impl State {
         else {
             return (None, not(NotJudged::NoData));
         };
-        let Kind::Exceedance(rule) = &timeline.at(slot.at).rule.kind else { return (None, not(NotJudged::NoData)) };
+        let version = timeline.at(slot.at);
+        let Kind::Exceedance(rule) = &version.rule.kind else { return (None, not(NotJudged::NoData)) };
         let newest = slot.samples.iter().map(|sample| sample.at).max().unwrap_or(slot.at);
-        let Some(limit) = limits::at(&plan.limits, slot.at) else { return (Some(newest), not(NotJudged::NoLimit)) };
-        let state = match self.window(place, rule) {
+        let Some(limit) = plan.limit(version, slot.at) else { return (Some(newest), not(NotJudged::NoLimit)) };
+        let state = match self.window(place, rule, version.alike_from) {
             Err(reason) => not(reason),
             Ok(mean) => JudgedState::Judged {
                 value: super::float(mean),

@@ -32,7 +32,7 @@ pub(super) struct World<'a> {
 
 #[derive(Debug)]
 enum Body {
-    Exceedance { state: exceedance::State, plan: Plan, statistic: Statistic },
+    Exceedance { state: exceedance::State, plan: Plan },
     Presence(presence::State),
     Route { state: route::State, corridors: Vec<Corridor> },
 }
@@ -68,9 +68,9 @@ impl Key {
     ) -> Self {
         let body = match &world.timeline.newest().rule.kind {
             Kind::Exceedance(p) => {
-                let plan = plan(p, subject, device, world.facts);
+                let plan = plan(p, world.timeline, subject, device, world.facts);
                 let state = exceedance::State::new(plan.slot_ms);
-                Body::Exceedance { state, plan, statistic: statistic(p, protocol) }
+                Body::Exceedance { state, plan }
             }
             Kind::Offline(_) => Body::Presence(presence::State::new()),
             Kind::OffRoute(_) => {
@@ -100,14 +100,16 @@ impl Key {
         let revised = record.verdict == Verdict::Revised;
         let (went, before, after, active);
         match &mut self.body {
-            Body::Exceedance { state, plan, statistic } => {
-                let Kind::Exceedance(rule) = &timeline.newest().rule.kind else { return false };
-                let wanted = if *statistic == Statistic::Mean { RecordKind::Minute } else { RecordKind::Instant };
+            Body::Exceedance { state, plan } => {
+                // The version that judges the record's time says what is read of it.
+                let Kind::Exceedance(rule) = &timeline.at(record.key.at.0).rule.kind else { return false };
+                let statistic = statistic(rule, self.protocol);
+                let wanted = if statistic == Statistic::Mean { RecordKind::Minute } else { RecordKind::Instant };
                 if record.key.kind != wanted {
                     return false;
                 }
                 before = state.shape();
-                went = match sample(rule, *statistic, record) {
+                went = match sample(rule, statistic, record) {
                     Some(sample) => state.insert(sample, revised),
                     None if revised => state.remove(record.key.at.0, record.key.slot),
                     None => return false,
@@ -222,25 +224,24 @@ impl Key {
         } else {
             self.derive(&around, scratch);
         }
-        let after_ms = rule.case.as_ref().map_or(0, |case| case.after_ms);
-        let owner = owner(self.subject, self.device, timeline);
-        let due = self.track.tick(scratch, frontier, (rule.settle_ms, after_ms), &owner, moment, out);
+        let owner = self.owner(timeline);
+        let due = self.track.tick(scratch, frontier, &owner, moment, out);
         self.dirty |= hard || due.changed;
         again = again.min(due.again);
-        again = again.min(self.forget_finals(rule.settle_ms, now));
+        again = again.min(self.forget_finals(timeline, now));
         self.soft = false;
         self.due = again;
     }
 
     /// Lets go of stretches that are final and told; returns when to try the others again.
-    fn forget_finals(&mut self, settle_ms: i64, now: i64) -> i64 {
+    fn forget_finals(&mut self, timeline: &Timeline, now: i64) -> i64 {
         let finals = match &mut self.body {
             Body::Exceedance { state, .. } => &mut state.finals,
             Body::Presence(state) => &mut state.finals,
             Body::Route { state, .. } => &mut state.finals,
         };
         let before = finals.len();
-        finals.retain(|stretch| !self.track.forget(stretch, settle_ms, now));
+        finals.retain(|stretch| !self.track.forget(stretch, timeline, now));
         self.dirty |= finals.len() != before;
         if finals.is_empty() { i64::MAX } else { now }
     }
@@ -259,7 +260,7 @@ impl Key {
         if scratch.is_empty() && self.track.is_empty() {
             return;
         }
-        let owner = owner(self.subject, self.device, world.timeline);
+        let owner = self.owner(world.timeline);
         self.track.diff(scratch, &owner, moment, next_id, out);
         self.dirty = true;
         self.soft = true;
@@ -281,9 +282,8 @@ impl Key {
             self.protocol = device.protocol;
         }
         match (&mut self.body, &world.timeline.newest().rule.kind) {
-            (Body::Exceedance { state, plan: known, statistic: read }, Kind::Exceedance(p)) => {
-                *known = plan(p, self.subject, self.device, world.facts);
-                *read = statistic(p, self.protocol);
+            (Body::Exceedance { state, plan: known }, Kind::Exceedance(p)) => {
+                *known = plan(p, world.timeline, self.subject, self.device, world.facts);
                 state.replay(world.timeline, known);
             }
             (Body::Route { state, corridors }, Kind::OffRoute(_)) => {
@@ -314,8 +314,8 @@ impl Key {
         matches!(self.body, Body::Route { .. })
     }
 
-    pub(super) fn owner<'a>(&self, timeline: &'a Timeline) -> Owner<'a> {
-        owner(self.subject, self.device, timeline)
+    pub(super) const fn owner<'a>(&self, timeline: &'a Timeline) -> Owner<'a> {
+        Owner { timeline, subject: self.subject, device: self.device }
     }
 
     pub(super) fn explain(&self, quantity: Option<Quantity>, world: &World<'_>, now: i64) -> Option<Explanation> {
@@ -327,7 +327,7 @@ impl Key {
         }
         let around = Around { timeline: world.timeline, outages: world.outages, protocol: self.protocol };
         let (as_of, mut state) = match &self.body {
-            Body::Exceedance { state, plan, .. } => state.explain(world.timeline, plan),
+            Body::Exceedance { state, plan } => state.explain(world.timeline, plan),
             Body::Presence(state) => state.explain(now, &around),
             Body::Route { state, .. } => state.explain(world.timeline),
         };
@@ -336,7 +336,7 @@ impl Key {
         }
         Some(Explanation {
             rule: version.rule.code.clone(),
-            rule_version: version.number,
+            rule_version: as_of.map_or(version, |at| world.timeline.at(at)).number,
             device: self.device,
             as_of: as_of.map(EventTime),
             state,
@@ -360,7 +360,7 @@ impl Key {
         self.absent = r.flag()?;
         self.track = Track::read(r)?;
         match &mut self.body {
-            Body::Exceedance { state, plan, .. } => {
+            Body::Exceedance { state, plan } => {
                 *state = exceedance::State::read(r)?;
                 state.replay(world.timeline, plan);
             }
@@ -376,10 +376,6 @@ impl Key {
     }
 }
 
-fn owner(subject: SubjectId, device: DeviceId, timeline: &Timeline) -> Owner<'_> {
-    Owner { rule: &timeline.code, class: timeline.newest().rule.class, subject, device }
-}
-
 const fn count(went: Where, counters: &mut Counters) {
     match went {
         Where::BeyondHorizon => counters.beyond_horizon += 1,
@@ -392,11 +388,18 @@ fn statistic(rule: &Exceedance, protocol: ProtocolKind) -> Statistic {
     rule.statistic_of.iter().find(|(kind, _)| *kind == protocol).map_or(rule.statistic, |(_, statistic)| *statistic)
 }
 
-fn plan(rule: &Exceedance, subject: SubjectId, device: DeviceId, facts: &Facts) -> Plan {
+/// `rule`: the newest version, whose slots all are cut into; limits are looked up for each version by its own terms.
+fn plan(rule: &Exceedance, timeline: &Timeline, subject: SubjectId, device: DeviceId, facts: &Facts) -> Plan {
     let expected = facts.profile_of(device).map_or(60_000, |profile| i64::from(profile.expected_interval_s) * 1_000);
     let shortest = (rule.window_ms / 10_000).max(1_000);
     let slot_ms = rule.interval_ms.unwrap_or(expected).clamp(shortest, rule.window_ms);
-    Plan { slot_ms, limits: limits::rows(facts, rule, subject) }
+    let mut plan = Plan { slot_ms, limits: Vec::new(), window_ms_max: rule.window_ms };
+    for version in timeline.versions() {
+        let Kind::Exceedance(rule) = &version.rule.kind else { continue };
+        plan.limits.push((version.number, limits::rows(facts, rule, subject)));
+        plan.window_ms_max = plan.window_ms_max.max(rule.window_ms);
+    }
+    plan
 }
 
 fn sample(rule: &Exceedance, statistic: Statistic, record: &SettledRecord) -> Option<Sample> {

@@ -124,8 +124,10 @@ impl State {
         if self.open {
             return i64::MAX;
         }
-        let wait = offline(timeline, i64::MAX).map_or(i64::MAX, |rule| rule.longer_than_ms);
-        self.contact.max(self.runs.back().map_or(i64::MIN, |run| run.to)).saturating_add(wait)
+        // A pause is judged by the version that was live when it began.
+        let Some(last) = self.runs.back().map(|run| run.to) else { return i64::MAX };
+        let wait = offline(timeline, last).map_or(i64::MAX, |rule| rule.longer_than_ms);
+        self.contact.max(last).saturating_add(wait)
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -220,12 +222,14 @@ fn offline(timeline: &Timeline, at: i64) -> Option<&Offline> {
     }
 }
 
-/// Moments nearer than this are one run.
+/// Moments nearer than this are one run: no version that is kept finds a pause between them.
 fn apart_ms(timeline: &Timeline) -> i64 {
-    match &timeline.newest().rule.kind {
-        Kind::Offline(rule) => rule.longer_than_ms,
-        _ => i64::MAX,
-    }
+    let versions = timeline.versions().iter();
+    let least = versions.filter_map(|version| match &version.rule.kind {
+        Kind::Offline(rule) => Some(rule.longer_than_ms),
+        _ => None,
+    });
+    least.min().unwrap_or(i64::MAX)
 }
 
 fn effective(from: i64, to: i64, around: &Around<'_>) -> i64 {

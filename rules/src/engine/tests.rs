@@ -6,7 +6,7 @@ mod property;
 mod world;
 
 use crate::explain::{JudgedState, NotJudged};
-use model::episode::EpisodeChange;
+use model::episode::{EpisodeChange, EpisodeClass};
 use model::id::SubjectId;
 use model::record::Flag;
 use world::{FUME, MINUTE, Run, START, TRUCK, World};
@@ -218,6 +218,65 @@ fn a_new_rule_version_keeps_the_id_of_what_lasts() {
     }
     let after = run.standing_of("fume-exceedance");
     assert_eq!((after.len(), after[0].id, after[0].rule_version), (1, before[0].id, 1));
+}
+
+#[test]
+fn an_episode_keeps_the_class_settle_time_and_limit_of_the_version_it_began_under() {
+    let mut run = Run::new(World::library());
+    for minute in 0..50 {
+        run.fume(minute * MINUTE, 4.0, Flag::Normal);
+    }
+    let raised = run.standing_of("fume-exceedance")[0].clone();
+    // The new version wants a standard that has no row, waits for hours and is of another class.
+    run.rule_version(2, |text| {
+        text.replace("settle = \"10min\"", "settle = \"5h\"")
+            .replace("class = \"violation\"", "class = \"doubtful_data\"")
+            .replace("unit = \"mg/m3\"", "unit = \"mg/m3\"\nstandard = \"DB 0000\"")
+    });
+    run.restart();
+    for minute in 50..70 {
+        run.fume(minute * MINUTE, 4.0, Flag::Normal);
+    }
+    run.tick_to(90 * MINUTE);
+    let standing = run.standing_of("fume-exceedance");
+    assert_eq!(standing.len(), 1, "{standing:#?}");
+    let kept = &standing[0];
+    assert_eq!((kept.id, kept.rule_version, kept.class), (raised.id, 1, EpisodeClass::Violation));
+    assert_eq!((kept.start, kept.limit), (raised.start, raised.limit), "no new version takes a limit back");
+    assert!(kept.end.is_some(), "without a limit the new version judges nothing: it ends where that begins");
+    let settled = run.changes.iter().filter_map(|change| match change {
+        EpisodeChange::Settled { episode } if episode.rule == "fume-exceedance" => Some(episode.class),
+        _ => None,
+    });
+    assert_eq!(settled.collect::<Vec<_>>(), [EpisodeClass::Violation], "after ten minutes, not after five hours");
+}
+
+#[test]
+fn what_begins_after_an_activation_is_of_the_new_version() {
+    let mut run = Run::new(World::library());
+    calm(&mut run, 0..60);
+    run.rule_version(2, |text| text.replace("class = \"violation\"", "class = \"doubtful_data\""));
+    for minute in 60..150 {
+        run.fume(minute * MINUTE, 4.0, Flag::Normal);
+    }
+    let standing = run.standing_of("fume-exceedance");
+    assert_eq!(standing.len(), 1);
+    assert_eq!((standing[0].rule_version, standing[0].class), (2, EpisodeClass::DoubtfulData));
+}
+
+#[test]
+fn a_more_patient_version_takes_no_silence_back_that_the_old_one_found() {
+    let mut run = Run::new(World::library());
+    calm(&mut run, 0..5);
+    run.tick_to(45 * MINUTE);
+    let before = run.standing_of("device-offline");
+    assert_eq!((before.len(), before[0].end), (1, None));
+    run.version_of("device-offline", 2, |text| text.replace("longer_than = \"30min\"", "longer_than = \"6h\""));
+    calm(&mut run, 60..65);
+    run.tick_to(70 * MINUTE);
+    let after = run.standing_of("device-offline");
+    assert_eq!((after.len(), after[0].id, after[0].rule_version), (1, before[0].id, 1), "{after:#?}");
+    assert_eq!(after[0].end.map(|end| end.0 - START), Some(60 * MINUTE));
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! The versions of one rule. A version judges the event times from its activation on, so that data that comes late is judged
 //! by the version that was live when it happened; the first version also judges everything before it.
+//!
+//! An episode pins the version that was live at its start: class, settle time, case and wording are that version's, whatever
+//! becomes live later. What lasts over an activation goes on under its id, and its readings from then on are measured by the
+//! terms of the new version. Late data that moves a start over an activation moves the pin with it, so that the set of
+//! episodes does not depend on the order of arrival.
 
 use super::codec::{Reader, Writer};
-use crate::definition::{CompiledRule, check};
+use crate::definition::{CompiledRule, Kind, check};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +16,8 @@ pub(super) struct Version {
     pub(super) number: u32,
     pub(super) active: bool,
     pub(super) rule: Arc<CompiledRule>,
+    /// Since when observations are of the same quantity and statistic as this version's.
+    pub(super) alike_from: i64,
     text: String,
 }
 
@@ -39,6 +46,7 @@ impl Timeline {
         if self.versions.len() > VERSIONS_MAX {
             self.versions.remove(0);
         }
+        self.mark_alike();
         true
     }
 
@@ -54,6 +62,28 @@ impl Timeline {
         }
         let later = self.versions.partition_point(|version| version.from <= at);
         self.versions.get(later.saturating_sub(1)).unwrap_or(newest)
+    }
+
+    /// The version of that number; the oldest kept one stands for those before it.
+    pub(super) fn numbered(&self, number: u32) -> &Version {
+        let found = self.versions.iter().find(|version| version.number == number);
+        found.or_else(|| self.versions.first()).unwrap_or_else(|| self.newest())
+    }
+
+    pub(super) fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    fn mark_alike(&mut self) {
+        let mut before: Option<(Arc<CompiledRule>, i64)> = None;
+        for version in &mut self.versions {
+            version.alike_from = match &before {
+                Some((rule, from)) if observes_alike(rule, &version.rule) => *from,
+                Some(_) => version.from,
+                None => i64::MIN,
+            };
+            before = Some((Arc::clone(&version.rule), version.alike_from));
+        }
     }
 
     pub(super) fn write(&self, w: &mut Writer) {
@@ -75,13 +105,24 @@ impl Timeline {
             let (from, number, active) = (r.signed()?, r.small()?, r.flag()?);
             versions.push(version(number, active, r.text()?, from)?);
         }
-        (!versions.is_empty()).then_some(Self { code, versions })
+        let mut timeline = Self { code, versions };
+        timeline.mark_alike();
+        (!timeline.versions.is_empty()).then_some(timeline)
     }
 }
 
 fn version(number: u32, active: bool, text: &str, from: i64) -> Option<Version> {
     let rule = Arc::new(check(text).ok()?);
-    Some(Version { from, number, active, rule, text: text.to_owned() })
+    Some(Version { from, number, active, rule, alike_from: i64::MIN, text: text.to_owned() })
+}
+
+fn observes_alike(a: &CompiledRule, b: &CompiledRule) -> bool {
+    match (&a.kind, &b.kind) {
+        (Kind::Exceedance(a), Kind::Exceedance(b)) => {
+            (a.quantity, a.statistic) == (b.quantity, b.statistic) && a.statistic_of == b.statistic_of
+        }
+        _ => true,
+    }
 }
 
 /// Versions kept; the oldest kept one also stands for those before it.

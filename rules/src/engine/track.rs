@@ -4,8 +4,9 @@
 
 use super::codec::{Reader, Writer};
 use super::machine::Stretch;
+use super::timeline::Timeline;
 use model::envelope::Position;
-use model::episode::{Episode, EpisodeChange, EpisodeClass, Standing};
+use model::episode::{Episode, EpisodeChange, Standing};
 use model::geo::Wgs84;
 use model::id::{DeviceId, EpisodeId, LimitId, PermitId, SubjectId};
 use model::time::{EventTime, IngestTime};
@@ -13,8 +14,7 @@ use model::time::{EventTime, IngestTime};
 /// Who an episode belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owner<'a> {
-    pub(super) rule: &'a str,
-    pub(super) class: EpisodeClass,
+    pub(super) timeline: &'a Timeline,
     pub(super) subject: SubjectId,
     pub(super) device: DeviceId,
 }
@@ -110,7 +110,6 @@ impl Track {
         &mut self,
         derived: &[Stretch],
         frontier: i64,
-        (settle_ms, after_ms): (i64, i64),
         owner: &Owner<'_>,
         moment: &Moment,
         out: &mut Vec<EpisodeChange>,
@@ -128,7 +127,9 @@ impl Track {
             if known.settled {
                 continue;
             }
-            let stood = known.raised.saturating_add(settle_ms);
+            let rule = &owner.timeline.numbered(known.told.version).rule;
+            let after_ms = rule.case.as_ref().map_or(0, |case| case.after_ms);
+            let stood = known.raised.saturating_add(rule.settle_ms);
             let lasted = known.told.end.unwrap_or(frontier).saturating_sub(known.told.start);
             if moment.at.0 < stood {
                 due.again = due.again.min(stood);
@@ -144,7 +145,8 @@ impl Track {
     }
 
     /// Forgets a stretch that nothing can change any more, once its settle time is over. True: it is forgotten.
-    pub(super) fn forget(&mut self, stretch: &Stretch, settle_ms: i64, now: i64) -> bool {
+    pub(super) fn forget(&mut self, stretch: &Stretch, timeline: &Timeline, now: i64) -> bool {
+        let settle_ms = timeline.numbered(stretch.version).rule.settle_ms;
         let Some(index) = self.known.iter().position(|known| known.told.start == stretch.start) else { return true };
         let over =
             self.known.get(index).is_some_and(|known| known.settled || now >= known.raised.saturating_add(settle_ms));
@@ -202,7 +204,7 @@ impl Known {
         evidence.dedup();
         Episode {
             id: EpisodeId(self.id),
-            rule: owner.rule.to_owned(),
+            rule: owner.timeline.code.clone(),
             rule_version: stretch.version,
             subject: owner.subject,
             device: owner.device,
@@ -211,7 +213,7 @@ impl Known {
             extreme: stretch.extreme,
             extreme_at: EventTime(stretch.extreme_at),
             threshold: stretch.threshold,
-            class: owner.class,
+            class: owner.timeline.numbered(stretch.version).rule.class,
             limit: (stretch.limit != 0).then_some(LimitId(stretch.limit)),
             permit: (stretch.permit != 0).then_some(PermitId(stretch.permit)),
             place: stretch.place.map(|place| Wgs84 { lon: place.lon, lat: place.lat }),

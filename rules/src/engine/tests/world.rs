@@ -299,8 +299,12 @@ impl Run {
     }
 
     pub(super) fn rule_version(&mut self, version: u32, edit: impl Fn(String) -> String) {
-        let text = edit(library("fume-exceedance"));
-        self.revise(Object::Rule(RuleVersion { code: "fume-exceedance".into(), version, text, active: true }));
+        self.version_of("fume-exceedance", version, edit);
+    }
+
+    pub(super) fn version_of(&mut self, code: &str, version: u32, edit: impl Fn(String) -> String) {
+        let text = edit(library(code));
+        self.revise(Object::Rule(RuleVersion { code: code.into(), version, text, active: true }));
     }
 
     /// Saves and starts again from what was saved.
