@@ -7,7 +7,7 @@
 //! | [`judge::Judge::on_batch`] | judges a batch of settle; effects, alerts and cases are committed before it returns |
 //! | [`judge::Judge::flush`] | commits state and cursor now (clean stop) |
 //! | [`judge::JudgeHandle`] | cursor J, live events after commit, `explain`, counters; cheap to clone |
-//! | [`dump_canonical`] | alerts and cases as JSON lines, for comparing runs |
+//! | [`dump_canonical`], [`dump_decided`] | alerts and cases as JSON lines, for comparing runs; only what no person changes |
 //! | [`flow::Cases`] | queries and moves of cases and alerts for the API |
 //!
 //! One case per (rule, subject) while it is open; later episodes join it. A machine only registers a case; filing is a person's move.
@@ -25,6 +25,6 @@ pub use dto::{
     AlertEvent, AlertQuery, AlertRow, AlertState, CaseDetail, CaseEvent, CaseQuery, CaseRow, EvidenceRow, HistoryRow,
     LiveEvent, Page,
 };
-pub use dump::dump_canonical;
+pub use dump::{dump_canonical, dump_decided};
 pub use flow::{Actor, AlertHistoryRow, Cases, FlowError, MoveRequest};
 pub use judge::{Judge, JudgeConfig, JudgeError, JudgeHandle, RawFrames};

@@ -147,6 +147,7 @@ impl From<FlowError> for ApiError {
             FlowError::Stale { current } => {
                 Self::conflict("someone else changed it since you read it").with_detail(current.to_string())
             }
+            FlowError::KeyReused => Self::new(StatusCode::CONFLICT, "key_reused", error.to_string()),
             FlowError::ReasonMissing => Self::field("reason", error.to_string()),
             FlowError::OfficeMissing => Self::field("office", error.to_string()),
             FlowError::TooLong(_) => Self::field("text", error.to_string()),

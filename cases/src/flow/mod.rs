@@ -41,7 +41,7 @@ pub struct MoveRequest {
     pub note: String,
     #[serde(default)]
     pub office: Option<OfficeId>,
-    /// A second request with the same key changes nothing and answers as the first.
+    /// The same request by the same person a second time changes nothing and answers as the first; another one is refused.
     #[serde(default)]
     pub idempotency_key: Option<String>,
 }
@@ -56,6 +56,8 @@ pub enum FlowError {
     Forbidden(CaseMove),
     #[error("another person changed the case; it is at version {current}")]
     Stale { current: i64 },
+    #[error("this idempotency key was used for another move or by another person; a new move needs a key of its own")]
+    KeyReused,
     #[error("the move needs a reason")]
     ReasonMissing,
     #[error("the move needs an office")]
@@ -133,7 +135,7 @@ impl Cases {
         database::transaction!(self.db, |tx| -> Result<CaseDetail, FlowError> {
             let row = sqlx::query("SELECT * FROM case_file WHERE id = $1").bind(id.0).fetch_optional(&mut *tx).await?;
             let current = case(&row.ok_or(FlowError::NotFound)?)?;
-            if was_made(tx, id, request).await? {
+            if was_made(tx, id, actor, request).await? {
                 return detail(tx, id).await;
             }
             may(actor, request.wanted, &current)?;
@@ -217,15 +219,24 @@ fn may(actor: &Actor, wanted: CaseMove, case: &CaseRow) -> Result<(), FlowError>
     able.next().map(drop).ok_or(FlowError::Forbidden(wanted))
 }
 
-async fn was_made(tx: &mut Connection, id: CaseId, request: &MoveRequest) -> Result<bool, FlowError> {
+/// Whether this very move was made under its key. The key of another move, or of another person's, is no key for this one.
+async fn was_made(tx: &mut Connection, id: CaseId, actor: &Actor, request: &MoveRequest) -> Result<bool, FlowError> {
     let Some(key) = &request.idempotency_key else { return Ok(false) };
-    let number: Option<i64> =
-        sqlx::query_scalar("SELECT number FROM case_move_key WHERE case_id = $1 AND idempotency_key = $2")
-            .bind(id.0)
-            .bind(key.as_str())
-            .fetch_optional(tx)
-            .await?;
-    Ok(number.is_some())
+    let made = sqlx::query(
+        "SELECT h.* FROM case_move_key k JOIN case_history h ON h.case_id = k.case_id AND h.number = k.number \
+         WHERE k.case_id = $1 AND k.idempotency_key = $2",
+    )
+    .bind(id.0)
+    .bind(key.as_str())
+    .fetch_optional(tx)
+    .await?;
+    let Some(made) = made else { return Ok(false) };
+    let made = history(&made)?;
+    let same = made.user == Some(actor.user)
+        && made.wanted == Some(request.wanted)
+        && (made.reason.as_str(), made.note.as_str()) == (request.reason.as_str(), request.note.as_str())
+        && (request.wanted != CaseMove::Dispatch || made.office == request.office);
+    if same { Ok(true) } else { Err(FlowError::KeyReused) }
 }
 
 async fn write_move(

@@ -105,6 +105,24 @@ fn a_move_sent_twice_is_made_once() {
 }
 
 #[test]
+fn a_key_of_another_move_or_of_another_person_is_refused_and_changes_nothing() {
+    both(async |db| {
+        let (cases, case) = one_case(&db).await;
+        let wanted = MoveRequest { idempotency_key: Some("k1".into()), ..request(CaseMove::Verify, case.version) };
+        let acceptor = actor("acceptor", None);
+        let made = cases.apply(case.id, &acceptor, &wanted, NOW).await.unwrap();
+        let other = Actor { user: UserId(6), ..acceptor.clone() };
+        let rejects = MoveRequest { wanted: CaseMove::Reject, reason: "查无实据".into(), ..wanted.clone() };
+        let reworded = MoveRequest { note: "改口".into(), ..wanted.clone() };
+        for (who, what) in [(&other, &wanted), (&acceptor, &rejects), (&acceptor, &reworded)] {
+            let refused = cases.apply(case.id, who, what, NOW).await;
+            assert!(matches!(refused, Err(FlowError::KeyReused)), "{refused:?}");
+        }
+        assert_eq!(cases.get(case.id).await.unwrap(), made);
+    });
+}
+
+#[test]
 fn of_two_people_who_move_at_once_one_is_told_to_look_again() {
     both(async |db| {
         let (cases, case) = one_case(&db).await;
@@ -131,6 +149,39 @@ fn a_new_episode_after_closing_opens_a_new_case() {
         judge.on_batch(crate::testing::batch(&items[cut..])).await.unwrap();
         let query = CaseQuery { rule: Some("fume-exceedance".into()), ..CaseQuery::default() };
         assert_eq!(cases.list(&query).await.unwrap().total, 2);
+    });
+}
+
+#[test]
+fn what_the_machine_decided_is_dumped_the_same_whatever_people_did() {
+    both(async |db| {
+        let (facts, items) = (facts(1, 200), journal(1));
+        let untouched = {
+            let dir = tempfile::tempdir().unwrap();
+            let own = Database::open(database::Options::sqlite(dir.path().join("t.db"))).await.unwrap();
+            run(&own, &facts, &items, &[], &[], &[]).await;
+            let dump = crate::dump_decided(&own).await.unwrap();
+            own.close().await;
+            dump
+        };
+        // A person closes the case before the second episode, which then opens a file of its own.
+        let cut = items.partition_point(|item| crate::judge::journal_time(item).0 < START + 13 * 60_000);
+        let mut judge = crate::testing::judge(&db, &facts).await;
+        judge.on_batch(crate::testing::batch(&items[..cut])).await.unwrap();
+        let cases = Cases::new(db.clone());
+        let acceptor = actor("acceptor", None);
+        let alert = cases.alerts(&AlertQuery::default()).await.unwrap().rows.remove(0);
+        cases.acknowledge(alert.id, &acceptor, "已通知", NOW).await.unwrap();
+        let case = cases.list(&CaseQuery::default()).await.unwrap().rows.remove(0);
+        let reject = MoveRequest { reason: "查无实据".into(), ..request(CaseMove::Reject, case.version) };
+        cases.apply(case.id, &acceptor, &reject, NOW).await.unwrap();
+        judge.on_batch(crate::testing::batch(&items[cut..])).await.unwrap();
+        judge.flush().await.unwrap();
+        assert_eq!(crate::dump_decided(&db).await.unwrap(), untouched);
+        assert!(untouched.contains("{\"case_due\":"));
+        let all = crate::dump_canonical(&db).await.unwrap();
+        let (machine, people) = all.split_once("{\"section\":\"people").unwrap();
+        assert!(machine.starts_with(&untouched) && people.contains("查无实据") && people.contains("已通知"));
     });
 }
 

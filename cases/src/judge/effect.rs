@@ -37,7 +37,8 @@ impl Effect {
         deadline: &Deadline,
     ) -> Self {
         let episode = change.episode();
-        let rule = engine.rule(&episode.rule);
+        // Case and wording are of the version that the episode pins, whatever is live now.
+        let rule = engine.rule_version(&episode.rule, episode.rule_version);
         let subject = facts.subjects.get(&episode.subject);
         let grid = subject
             .and_then(|subject| subject.grid)

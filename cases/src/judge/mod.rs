@@ -320,6 +320,11 @@ impl JudgeHandle {
         lock(&self.mind).engine.counters()
     }
 
+    /// Every version of the rules that is kept, with its number; episodes pin theirs.
+    pub fn rule_versions(&self) -> Vec<(u32, Arc<CompiledRule>)> {
+        lock(&self.mind).engine.rule_versions()
+    }
+
     /// Compiled rules that are live.
     pub fn rules(&self) -> Vec<Arc<CompiledRule>> {
         lock(&self.mind).engine.rules()

@@ -221,9 +221,12 @@ async fn change(tx: &mut Connection, effect: &Effect, episode: &Episode) -> Resu
         (AlertState::Acknowledged, AlertState::Open)
     };
     let seq = next(tx, "alert_seq").await?;
+    let rule = effect.rule.as_deref();
+    // Late data may have moved the start before the activation of a version, and the pin with it.
     sqlx::query(
         "UPDATE alert SET seq = $2, state = CASE WHEN acknowledged_at IS NULL THEN $3 ELSE $4 END, \
-         episode = $5, changed = $6, details = $7 WHERE id = $1",
+         episode = $5, changed = $6, details = $7, rule_version = $8, rule_name_zh = $9, rule_name_en = $10, \
+         demo = $11, class = $12 WHERE id = $1",
     )
     .bind(episode.id.0)
     .bind(seq)
@@ -232,6 +235,11 @@ async fn change(tx: &mut Connection, effect: &Effect, episode: &Episode) -> Resu
     .bind(json(episode)?)
     .bind(effect.at.0)
     .bind(effect.details.to_string())
+    .bind(i64::from(episode.rule_version))
+    .bind(rule.map_or("", |rule| rule.name_zh.as_str()))
+    .bind(rule.map_or("", |rule| rule.name_en.as_str()))
+    .bind(i64::from(rule.is_some_and(|rule| rule.demo)))
+    .bind(word(episode.class))
     .execute(tx)
     .await?;
     Ok(())

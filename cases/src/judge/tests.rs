@@ -5,7 +5,10 @@ use crate::testing::{batch, facts, journal, judge, run};
 use crate::{Cases, dump_canonical};
 use database::both;
 use model::case::CaseState;
+use model::episode::EpisodeClass;
 use model::id::{CaseId, OfficeId};
+use model::register::{Object, Revision, RuleVersion};
+use model::stream::Item;
 use proptest::prelude::*;
 
 #[test]
@@ -34,6 +37,55 @@ fn a_case_opens_by_itself_at_registration_with_office_deadline_and_evidence() {
         assert_eq!((pinned.sha256.len(), pinned.bytes), (64, i64::try_from(raw.len()).unwrap()));
         let offline = page.rows.iter().find(|case| case.rule == "device-offline").unwrap();
         assert!(offline.is_local_extension);
+    });
+}
+
+#[test]
+fn a_case_is_worded_by_the_version_that_its_episode_pins() {
+    both(async |db| {
+        let (facts, items) = (facts(1, 200), journal(1));
+        // A version of other words and another category goes live after the first episode was raised, before it settles.
+        let raised = {
+            let mut judge = judge(&db, &facts).await;
+            let mut live = judge.handle().subscribe();
+            let mut seen = None;
+            for item in &items {
+                judge.on_batch(batch(std::slice::from_ref(item))).await.unwrap();
+                if live.try_recv().is_ok() {
+                    seen = Some(item.position());
+                    break;
+                }
+            }
+            seen.unwrap()
+        };
+        let old = facts.rules["fume-exceedance"].clone();
+        let text = old
+            .text
+            .replace("name_zh = \"", "name_zh = \"新")
+            .replace("category = \"06027\"", "category = \"06999\"")
+            .replace("class = \"violation\"", "class = \"doubtful_data\"");
+        assert_ne!(text, old.text);
+        let cut = items.partition_point(|item| item.position() <= raised);
+        let at = crate::judge::journal_time(&items[cut]);
+        let object = Object::Rule(RuleVersion { code: old.code.clone(), version: 2, text, active: true });
+        let revision = Revision { number: facts.revision + 1, at, author: "test".into(), object };
+        let mut journal = items.clone();
+        journal.insert(cut, Item::Revision { revision: Box::new(revision), position: raised });
+        let mut judge = judge(&db, &facts).await;
+        judge.on_batch(batch(&journal)).await.unwrap();
+        judge.flush().await.unwrap();
+        let cases = Cases::new(db);
+        let query = CaseQuery { rule: Some("fume-exceedance".into()), ..CaseQuery::default() };
+        let case = cases.list(&query).await.unwrap().rows.remove(0);
+        assert_eq!((case.category.as_str(), case.rule_version), ("06027", 1));
+        let alerts = cases.alerts(&AlertQuery { rule: Some("fume-exceedance".into()), ..AlertQuery::default() }).await;
+        let mut alerts = alerts.unwrap().rows;
+        alerts.sort_by_key(|alert| alert.id);
+        let words: Vec<_> = alerts.iter().map(|one| (one.rule_version, one.class, one.rule_name_zh.as_str())).collect();
+        let (first, second) = (words[0], words[1]);
+        assert_eq!((first.0, first.1), (1, EpisodeClass::Violation));
+        assert_eq!((second.0, second.1), (2, EpisodeClass::DoubtfulData));
+        assert_eq!(second.2, format!("新{}", first.2));
     });
 }
 
