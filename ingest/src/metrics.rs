@@ -4,6 +4,8 @@
 pub const SETTLE_RECORDS_TOTAL: &str = "ingest_settle_records_total";
 /// Quarantined records by reason (label `reason`).
 pub const SETTLE_QUARANTINED_TOTAL: &str = "ingest_settle_quarantined_total";
+/// Rows of the quarantine list let go because a bound was reached (label `reason`: age, device, overall).
+pub const QUARANTINE_FORGOTTEN_TOTAL: &str = "ingest_quarantine_forgotten_total";
 /// Entries of the journal that settle has read.
 pub const SETTLE_ENTRIES_TOTAL: &str = "ingest_settle_entries_total";
 /// Seconds settle has worked (not waited).

@@ -17,11 +17,13 @@
 mod head;
 mod pack;
 mod query;
+mod retention;
 mod row;
 mod seal;
 mod series;
 mod sql;
 
+pub use retention::QuarantineRetention;
 pub use seal::Sealer;
 pub(crate) use seal::Swap;
 pub use series::{Series, SeriesPoint, downsample};
