@@ -57,7 +57,7 @@ impl Book {
     }
 
     /// Reads the open alerts anew.
-    pub(crate) async fn load(&self, cases: &Cases, severity: impl Fn(&str) -> Severity) -> Result<(), FlowError> {
+    pub(crate) async fn load(&self, cases: &Cases, severity: impl Fn(&AlertRow) -> Severity) -> Result<(), FlowError> {
         let mut query = cases::AlertQuery {
             states: vec![AlertState::Open, AlertState::Acknowledged],
             limit: Some(cases::flow::PAGE_MAX),
@@ -72,7 +72,7 @@ impl Book {
             let count = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
             for row in &page.rows {
                 fresh.head = fresh.head.max(row.seq);
-                fresh.put(row.id, line_of(row, severity(&row.rule)));
+                fresh.put(row.id, line_of(row, severity(row)));
             }
             offset += count;
             if count == 0 || i64::from(offset) >= page.total {

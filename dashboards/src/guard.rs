@@ -3,6 +3,7 @@
 
 use crate::access::Access;
 use crate::extract::Caller;
+use crate::net::{self, Network};
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use axum::extract::{ConnectInfo, Request, State};
@@ -26,7 +27,7 @@ pub(crate) async fn guard(
         metrics::counter!(crate::metrics::ORIGIN_REFUSED).increment(1);
         return Err(ApiError::new(StatusCode::FORBIDDEN, "bad_origin", "the request comes from another site"));
     }
-    let peer = peer(&request);
+    let peer = peer(&request, &state.config.trusted_proxies);
     if access != Access::Public {
         let caller = caller(&state, request.headers(), peer.clone()).await?;
         check(access, &caller)?;
@@ -36,13 +37,16 @@ pub(crate) async fn guard(
     Ok(next.run(request).await)
 }
 
-/// Address the request came from, without the port.
+/// Address the request came from, without the port; behind trusted proxies the one that they name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) String);
 
-fn peer(request: &Request) -> String {
+fn peer(request: &Request, trusted: &[Network]) -> String {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    address.map_or_else(|| "local".to_owned(), |ConnectInfo(address)| address.ip().to_string())
+    address.map_or_else(
+        || "local".to_owned(),
+        |ConnectInfo(address)| net::client(address.ip(), request.headers(), trusted).to_string(),
+    )
 }
 
 async fn caller(state: &AppState, headers: &HeaderMap, origin: String) -> ApiResult<Caller> {

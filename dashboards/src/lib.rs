@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`AppState::new`] | takes the other crates' handles ([`Parts`]); starts nothing |
 //! | [`router`] | everything served over HTTP: `/api/v1/…`, the live socket, `/healthz`, `/readyz`, the page |
+//! | [`serve`] | serves a router on a listener with bounds on connections and on the time they may take |
 //! | [`run`] | the one background task; the wiring spawns it, it ends with `Parts::stop` |
 //! | [`Pulse::observe`] | the wiring shows it each batch on its way to the judge |
 //! | [`openapi_json`] | the document of `dashboards/openapi.json`; a test compares, `UPDATE_OPENAPI=1` rewrites it |
@@ -24,8 +25,10 @@ pub mod dto;
 mod extract;
 mod guard;
 mod handlers;
+pub mod listener;
 mod live;
 pub mod metrics;
+mod net;
 mod page;
 mod problem;
 mod pulse;
@@ -39,6 +42,8 @@ mod view;
 
 pub use extract::Caller;
 pub use guard::COOKIE;
+pub use listener::{ListenerConfig, serve};
+pub use net::Network;
 pub use problem::{ApiError, ApiResult};
 pub use pulse::Pulse;
 pub use router::router;

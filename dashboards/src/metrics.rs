@@ -8,6 +8,14 @@ pub const LOGINS_LIMITED: &str = "dashboards_logins_limited_total";
 pub const ORIGIN_REFUSED: &str = "dashboards_origin_refused_total";
 /// Requests that took longer than their time limit.
 pub const TIMEOUTS: &str = "dashboards_request_timeouts_total";
+/// HTTP connections open now, live sockets among them.
+pub const HTTP_CONNECTIONS: &str = "dashboards_http_connections";
+/// Connections that were turned away, by the bound that was reached.
+pub const HTTP_REFUSED: &str = "dashboards_http_refused_total";
+/// Connections that were cut because they took too long, by what took too long.
+pub const HTTP_CUT: &str = "dashboards_http_cut_total";
+/// Connections that could not be accepted.
+pub const HTTP_ACCEPT_ERRORS: &str = "dashboards_http_accept_errors_total";
 /// Live sockets open now.
 pub const LIVE_SOCKETS: &str = "dashboards_live_sockets";
 /// Live sockets refused because there were too many.

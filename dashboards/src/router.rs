@@ -15,12 +15,18 @@ use crate::state::AppState;
 use crate::table::routes;
 use crate::{page, table};
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::{Frame, SizeHint};
 use ingest::journal;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 
@@ -46,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(ready))
         .fallback(page::page)
         .layer(CompressionLayer::new())
+        .layer(from_fn(read_out))
         .layer(from_fn(secure))
         .with_state(state)
 }
@@ -64,6 +71,64 @@ async fn in_time(State(state): State<AppState>, request: Request, next: Next) ->
     }
     metrics::counter!(crate::metrics::TIMEOUTS).increment(1);
     ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "it took too long").into_response()
+}
+
+/// A body that was refused as too large is read to its end, within bounds: a peer that is still sending would otherwise find the
+/// connection closed and never see the answer.
+async fn read_out(request: Request, next: Next) -> Response {
+    let rest = Rest::default();
+    let request = request.map(|body| Body::new(Lent { body: Some(body), rest: rest.clone() }));
+    let response = next.run(request).await;
+    let left = rest.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(mut body) = left.filter(|_| response.status() == StatusCode::PAYLOAD_TOO_LARGE) {
+        let mut read = 0;
+        let reading = async {
+            while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+                read += frame.data_ref().map_or(0, Bytes::len);
+                if read > READ_OUT_BYTES_MAX {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(READ_OUT_TIME_MAX, reading).await.ok(); // then it is closed on
+    }
+    response
+}
+
+/// Where a body goes that was given up unread.
+#[derive(Debug, Clone, Default)]
+struct Rest(Arc<Mutex<Option<Body>>>);
+
+#[derive(Debug)]
+struct Lent {
+    body: Option<Body>,
+    rest: Rest,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        *self.rest.0.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = <Body as HttpBody>::Data;
+    type Error = <Body as HttpBody>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        self.body.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(cx))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+    }
 }
 
 async fn no_store(request: Request, next: Next) -> Response {
@@ -96,5 +161,8 @@ const SECURITY: [(&str, &str); 6] = [
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 ];
 
+/// Bytes of a refused body that are read for its sender's sake, and for how long.
+const READ_OUT_BYTES_MAX: usize = 32 << 20;
+const READ_OUT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a CSV table.
 const IMPORT_BYTES_MAX: usize = 16 << 20;

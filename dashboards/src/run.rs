@@ -20,7 +20,7 @@ pub async fn run(state: AppState) {
             () = state.stop.cancelled() => return,
             event = events.recv() => match event {
                 Ok(LiveEvent::Alert(event)) => {
-                    state.book.take(&event.alert, Rules::of(&state).severity(&event.alert.rule));
+                    state.book.take(&event.alert, Rules::of(&state).severity(&event.alert));
                 }
                 Ok(LiveEvent::Case(_)) => {}
                 Err(RecvError::Lagged(_)) => stale = true,
@@ -38,7 +38,7 @@ pub async fn run(state: AppState) {
 
 async fn load(state: &AppState) -> bool {
     let rules = Rules::of(state);
-    match state.book.load(&state.cases, |code| rules.severity(code)).await {
+    match state.book.load(&state.cases, |alert| rules.severity(alert)).await {
         Ok(()) => true,
         Err(error) => {
             tracing::warn!(%error, "failed to read the open alerts, will try again");

@@ -5,6 +5,7 @@ use crate::book::Book;
 use crate::dto::health::Health;
 use crate::dto::overview::Kpi;
 use crate::live::Sockets;
+use crate::net::Network;
 use crate::pulse::Pulse;
 use crate::throttle::Throttle;
 use cases::{Cases, JudgeHandle};
@@ -50,6 +51,8 @@ pub struct Parts {
 pub trait Machine: Send + Sync + std::fmt::Debug {
     /// Free bytes where the journal is; `None`: cannot be told.
     fn disk_free_bytes(&self) -> Option<u64>;
+    /// Bytes that the journal and its archive take on the disk; `None`: not measured yet.
+    fn journal_bytes(&self) -> Option<u64>;
     /// State of the InfluxDB projection; `None`: switched off.
     fn projection(&self) -> Option<ProjectionState>;
 }
@@ -80,6 +83,8 @@ pub struct WebConfig {
     pub secure_cookie: bool,
     /// Origins besides the request's own host that may change things: a development server.
     pub origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Free bytes below which the page warns.
     pub disk_low_bytes: u64,
     pub body_bytes_max: usize,
@@ -98,6 +103,7 @@ impl Default for WebConfig {
             web_dir: None,
             secure_cookie: false,
             origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             disk_low_bytes: 2 << 30,
             body_bytes_max: 1 << 20,
             request_seconds_max: 30,

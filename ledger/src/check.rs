@@ -14,6 +14,8 @@ use model::register::{
 use model::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod bounds;
+
 const LEG_M_MAX: f64 = 20_000.0;
 const POINTS_MAX: usize = 5_000;
 
@@ -66,6 +68,9 @@ pub(crate) fn batch(objects: &[(usize, &Object)], before: &Facts, after: &Facts)
             Object::Calendar(row) => calendar(row, &mut told),
             Object::Rule(row) => rule(row, before, &mut told),
         }
+    }
+    for (index, object) in objects {
+        bounds::bounded(object, &mut Told { index: *index, problems: &mut problems });
     }
     unique(objects, after, &mut problems);
     overlaps(objects, after, &mut problems);

@@ -16,6 +16,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+mod export;
+
+pub use export::{Existing, Exported};
+
 /// Checks a rule's text; the problems' file is filled in by the caller.
 pub type RuleCheck<'a> = &'a (dyn Fn(&str) -> Vec<Problem> + Send + Sync);
 
@@ -48,8 +52,9 @@ impl Ledger {
         Ok(plan)
     }
 
-    /// Writes all registers into the folder, which is made when missing; returns the files' names.
-    pub async fn export_dir(&self, dir: &Path) -> Result<Vec<String>, LedgerError> {
+    /// Writes all registers into the folder, which is made when missing. See [`export`] for what happens to files that are
+    /// there already.
+    pub async fn export_dir(&self, dir: &Path, existing: Existing) -> Result<Exported, LedgerError> {
         let facts = self.facts_now();
         let mut files = Vec::new();
         for kind in KINDS.into_iter().filter(|kind| *kind != "rule") {
@@ -65,15 +70,7 @@ impl Ledger {
             files.push((format!("{folder}/{}.toml", rule.code.replace('/', "_")), rule.text.clone()));
         }
         let dir = dir.to_owned();
-        let written = tokio::task::spawn_blocking(move || {
-            for (name, text) in &files {
-                let path = dir.join(name);
-                let folder = path.parent().unwrap_or(&dir);
-                std::fs::create_dir_all(folder).map_err(LedgerError::io("make folder", folder))?;
-                std::fs::write(&path, text).map_err(LedgerError::io("write", &path))?;
-            }
-            Ok::<_, LedgerError>(files.into_iter().map(|(name, _)| name).collect())
-        });
+        let written = tokio::task::spawn_blocking(move || export::write(&dir, &files, existing));
         written.await.map_err(|error| LedgerError::Corrupt("folder", error.to_string()))?
     }
 

@@ -22,7 +22,7 @@
 //! | `ledger.accept_unknown(&Author, Acceptance) -> Accepted` | a quarantined identity becomes a device with a credential |
 //! | `ledger.people()` | [`People`]: `create`, `login`, `change_password`, `reset_password`, `update`, `list`, `session`, `logout`, `sessions`, `revoke_session` |
 //! | `ledger.audit()` | [`Audit`]: `record`, `page` |
-//! | `ledger.plan_dir(dir, check)`, `ledger.apply_dir(&Author, dir, check)`, `ledger.export_dir(dir)` | TOML files ⇄ registers |
+//! | `ledger.plan_dir(dir, check)`, `ledger.apply_dir(&Author, dir, check)`, `ledger.export_dir(dir, Existing)` | TOML files ⇄ registers |
 //! | `ledger.plan_csv(kind, bytes)`, `ledger.apply_csv(&Author, kind, bytes)`, `ledger.export_csv(kind)` | CSV ⇄ registers |
 //! | `calendar::{add_working_minutes, working_ms_between, is_working}` | working time of a [`model::register::Calendar`] |
 //! | `Role`, `Permission`, `Role::may`, `Role::may_move` | the one table of roles |
@@ -61,7 +61,7 @@ pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials
 pub use csv_files::CsvKind;
 pub use directory::Directory;
 pub use error::{LedgerError, Problem};
-pub use files::RuleCheck;
+pub use files::{Existing, Exported, RuleCheck};
 pub use keys::Keys;
 pub use object::ObjectKey;
 pub use people::{Login, LoginError, NewPerson, People, Person};

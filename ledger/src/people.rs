@@ -333,6 +333,9 @@ fn check_row(name: &str, role: Role, vendor: &str) -> Result<(), LedgerError> {
     if name.trim().is_empty() || name.chars().count() > 64 {
         return Err(LedgerError::one("name", "write 1 to 64 characters"));
     }
+    if vendor.chars().count() > 200 {
+        return Err(LedgerError::one("vendor", "write at most 200 characters"));
+    }
     match (role == Role::Vendor, vendor.is_empty()) {
         (true, true) => Err(LedgerError::one("vendor", "a vendor's account names the vendor")),
         (false, false) => Err(LedgerError::one("vendor", "only the role vendor has one; leave it empty")),

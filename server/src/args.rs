@@ -44,6 +44,9 @@ pub(crate) enum Command {
     Export {
         /// A new or empty folder.
         dir: PathBuf,
+        /// Write into a folder that is not empty; files of an earlier export that are no more are removed.
+        #[arg(long)]
+        force: bool,
     },
     /// The configuration.
     #[command(subcommand)]
@@ -56,11 +59,14 @@ pub(crate) enum Command {
     /// Bring a backup back into the configured, empty data folder.
     Restore { from: PathBuf },
     /// Print what was decided (episodes, alerts, cases) as lines of JSON.
-    Dump,
+    Dump(Wanted),
     /// Decide everything anew from the journal alone and print it like `dump`; changes nothing. The server must not run.
     #[command(after_help = "Example:
-  diff <(lantian dump) <(lantian replay) && echo 'the same'")]
-    Replay,
+  diff <(lantian dump --decided) <(lantian replay --decided) && echo 'the same'
+
+What people did (moves, notes, acknowledgements) is not in the journal and is not derived. --decided leaves out what
+depends on it: once a person has closed a case, a later episode opens another one.")]
+    Replay(Wanted),
     /// Explain a frame of HJ 212 or JT/T 808, byte by byte: what each field says, what is wrong and where.
     #[command(after_help = "Examples:
   lantian explain '7e 00 02 00 00 01 39 00 00 00 42 00 01 79 7e'
@@ -79,6 +85,26 @@ pub(crate) struct Explain {
     /// Words in English.
     #[arg(long)]
     pub(crate) english: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Wanted {
+    /// Only the verdict set: alerts, and when a case fell due; without case files and without what people did.
+    #[arg(long)]
+    decided: bool,
+}
+
+impl Wanted {
+    pub(crate) const fn part(self) -> Part {
+        if self.decided { Part::Decided } else { Part::All }
+    }
+}
+
+/// What of a dump is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    All,
+    Decided,
 }
 
 #[derive(Debug, Subcommand)]

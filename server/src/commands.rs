@@ -18,6 +18,7 @@ mod explain;
 mod replay;
 
 pub(crate) use backup::lock;
+pub(crate) use replay::text as dump_text;
 
 /// Format of the data folder as a whole; its stores carry versions of their own.
 const DATA_FORMAT: &str = "1";
@@ -85,7 +86,7 @@ pub(crate) fn run(command: Command, config: Config) -> Result<()> {
             telemetry::start_log(&config.log)?;
             runtime()?.block_on(compose::serve(config))
         }
-        Command::Replay => runtime()?.block_on(replay::replay(&config)),
+        Command::Replay(wanted) => runtime()?.block_on(replay::replay(&config, wanted.part())),
         other => runtime()?.block_on(with_registers(other, &config)),
     }
 }
@@ -99,7 +100,7 @@ fn author() -> Author {
 }
 
 async fn with_registers(command: Command, config: &Config) -> Result<()> {
-    if matches!(command, Command::Dump | Command::Export { .. }) {
+    if matches!(command, Command::Dump(_) | Command::Export { .. }) {
         ensure_data(&config.data_dir)?;
     }
     let stores = compose::open_stores(config).await?;
@@ -109,14 +110,10 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         Command::Device(Device::Rotate { code, terminal }) => rotate(&stores, &code, terminal.as_deref()).await,
         Command::Bridge(Bridge::Add(bridge)) => add_bridge(&stores, bridge).await,
         Command::Apply(apply) => apply_dir(&stores, &apply).await,
-        Command::Export { dir } => {
-            let files = stores.ledger.export_dir(&dir).await.context("export the registers")?;
-            println!("{} files in {}", files.len(), dir.display());
-            Ok(())
-        }
-        Command::Dump => replay::dump(&stores).await,
+        Command::Export { dir, force } => export(&stores, &dir, force).await,
+        Command::Dump(wanted) => replay::dump(&stores, wanted.part()).await,
         Command::Serve
-        | Command::Replay
+        | Command::Replay(_)
         | Command::Version
         | Command::Explain(_)
         | Command::Config(_)
@@ -126,6 +123,19 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
     stores.main.close().await;
     stores.chunks.close().await;
     done
+}
+
+async fn export(stores: &Stores, dir: &Path, force: bool) -> Result<()> {
+    let existing = if force { ledger::Existing::Replace } else { ledger::Existing::Refuse };
+    let done = stores.ledger.export_dir(dir, existing).await.context("export the registers")?;
+    println!("{} files in {}", done.written.len(), dir.display());
+    for name in &done.removed {
+        println!("removed {name}: it was written by an earlier export and is no more");
+    }
+    for name in &done.left {
+        println!("left alone {name}: no export wrote it, but `apply` reads it");
+    }
+    Ok(())
 }
 
 async fn create_administrator(stores: &Stores, name: String) -> Result<()> {

@@ -45,6 +45,7 @@ pub struct DiskHealth {
     pub state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
+    /// What the journal and its archive take on the disk, measured every minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub journal_bytes: Option<u64>,
 }

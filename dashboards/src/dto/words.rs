@@ -95,6 +95,8 @@ impl SubjectKind {
 pub enum Presence {
     /// Heard within three times its expected interval.
     Online,
+    /// Its connection stands, but nothing was heard on it yet.
+    Connected,
     /// Heard before, not lately.
     Silent,
     /// Never heard.

@@ -167,7 +167,10 @@ async fn seen(state: &AppState, caller: &Caller, id: i64) -> ApiResult<cases::Al
 async fn detail(state: &AppState, alert: cases::AlertRow) -> ApiResult<AlertDetail> {
     let facts = state.facts();
     let rules = Rules::of(state);
-    let rule = rules.rule(&alert.rule).map(AsRef::as_ref);
+    // What the alert says of itself is the text of the version that it pins, not of a newer one.
+    let text = rule_text(state, &alert.rule, alert.rule_version).await?;
+    let compiled = rules::check(&text).ok();
+    let rule = compiled.as_ref().or_else(|| rules.pinned(&alert).map(AsRef::as_ref));
     let episode = &alert.episode;
     let limit = episode.limit.and_then(|id| facts.limits.get(&id)).map(|row| registers::limit(row));
     let permit = episode.permit.and_then(|id| facts.permits.get(&id));
@@ -176,7 +179,6 @@ async fn detail(state: &AppState, alert: cases::AlertRow) -> ApiResult<AlertDeta
     if let Some(user) = alert.acknowledged_by {
         row.acknowledged_by = state.ledger.people().get(user).await?.map(|person| person.name);
     }
-    let text = rule_text(state, &alert.rule, alert.rule_version).await?;
     Ok(AlertDetail {
         place: episode.place.map(Into::into),
         limit,

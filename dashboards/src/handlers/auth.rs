@@ -30,7 +30,8 @@ pub(crate) async fn login(
             answer(&state, me(&login.person, language(&headers)), Some(&login.token))
         }
         Err(error) => {
-            if matches!(error, LoginError::Wrong | LoginError::Locked { .. }) {
+            // A locked account is not asked for its password: such an attempt is no guess and makes no wait longer.
+            if matches!(error, LoginError::Wrong) {
                 state.throttle.failed(&peer, now);
             }
             Err(refused(&state, error))

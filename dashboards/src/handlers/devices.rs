@@ -124,7 +124,7 @@ pub(crate) async fn loss(
     let from = day(query.from_day.as_deref(), "from_day")?.unwrap_or(today);
     let to = day(query.to_day.as_deref(), "to_day")?.unwrap_or(today);
     if to < from || to - from > LOSS_DAYS_MAX {
-        return Err(ApiError::field("to_day", format!("at most {LOSS_DAYS_MAX} days, not before from_day")));
+        return Err(wrong_day("to_day", format!("at most {LOSS_DAYS_MAX} days after from_day, and not before it")));
     }
     let days = state.loss.days(Some(device.id), from, to, usize::MAX).await?;
     Ok(Json(days.iter().map(device::loss_day).collect()))
@@ -132,8 +132,18 @@ pub(crate) async fn loss(
 
 fn day(text: Option<&str>, field: &str) -> ApiResult<Option<i64>> {
     let Some(text) = text else { return Ok(None) };
-    let noon = parse_rfc3339(&format!("{text:.10}T12:00:00+08:00"));
-    noon.map(|ms| Some(local_day(EventTime(ms)))).ok_or_else(|| ApiError::field(field, "write YYYY-MM-DD"))
+    let year = text.get(..4).and_then(|year| year.parse().ok()).filter(|_| text.len() == 10);
+    let noon =
+        parse_rfc3339(&format!("{text:.10}T12:00:00+08:00")).filter(|_| year.is_some_and(|y| YEARS.contains(&y)));
+    noon.map(|ms| Some(local_day(EventTime(ms)))).ok_or_else(|| {
+        wrong_day(field, format!("write a day as YYYY-MM-DD, of the years {} to {}", YEARS.start(), YEARS.end()))
+    })
+}
+
+fn wrong_day(field: &str, message: String) -> ApiError {
+    let mut error = ApiError::bad_request(message);
+    error.problem.field = Some(field.to_owned());
+    error
 }
 
 pub(crate) async fn create(
@@ -262,5 +272,7 @@ pub(crate) async fn install(
     Ok(Json(device::installations(&state.facts(), device.id)))
 }
 
+/// Years that a day may be of.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=2099;
 /// Days of the loss ledger in one answer.
 const LOSS_DAYS_MAX: i64 = 92;

@@ -1,19 +1,25 @@
 //! CSV import: a dry run lists every problem with its line and column; a commit applies all rows or none.
 
 use crate::dto::imports::{ImportQuery, ImportReport};
-use crate::extract::{Caller, Json, Search};
+use crate::extract::{Caller, Json, Search, too_large};
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
 use ledger::{LedgerError, Permission, Plan};
 
 pub(crate) async fn import(
     State(state): State<AppState>,
     caller: Caller,
     Search(query): Search<ImportQuery>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> ApiResult<Json<ImportReport>> {
+    let body = body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => ApiError::bad_request(error.body_text()),
+    })?;
     let kind = query.kind.into();
     if matches!(kind, ledger::CsvKind::Devices | ledger::CsvKind::Installations)
         && !caller.may(Permission::ManageDevices)

@@ -30,28 +30,35 @@ pub(crate) fn severity_word(word: &str) -> Severity {
     }
 }
 
-/// The severities of the live rules, for a list of alerts.
+/// The kept versions of the rules, for a list of alerts: each alert is shown by the version that it pins.
 #[derive(Debug)]
-pub(crate) struct Rules(Vec<Arc<CompiledRule>>);
+pub(crate) struct Rules {
+    versions: Vec<(u32, Arc<CompiledRule>)>,
+    demo: bool,
+}
 
 impl Rules {
     pub(crate) fn of(state: &AppState) -> Self {
-        Self(state.judge.rules())
+        let demo = state.judge.rules().iter().any(|rule| rule.demo);
+        Self { versions: state.judge.rule_versions(), demo }
     }
 
-    pub(crate) fn rule(&self, code: &str) -> Option<&Arc<CompiledRule>> {
-        self.0.iter().find(|rule| rule.code == code)
+    /// The version that an alert pins; the oldest kept one stands for those before it.
+    pub(crate) fn pinned(&self, alert: &cases::AlertRow) -> Option<&Arc<CompiledRule>> {
+        let mut known = self.versions.iter().filter(|(_, rule)| rule.code == alert.rule);
+        let exact = known.clone().find(|(number, _)| *number == alert.rule_version);
+        exact.or_else(|| known.next()).map(|(_, rule)| rule)
     }
 
     /// A rule that opens no cases is of low severity; one that is gone of normal.
-    pub(crate) fn severity(&self, code: &str) -> Severity {
-        self.rule(code).map_or(Severity::Normal, |rule| {
+    pub(crate) fn severity(&self, alert: &cases::AlertRow) -> Severity {
+        self.pinned(alert).map_or(Severity::Normal, |rule| {
             rule.case.as_ref().map_or(Severity::Low, |case| severity_of(case.severity))
         })
     }
 
-    pub(crate) fn any_demo(&self) -> bool {
-        self.0.iter().any(|rule| rule.demo)
+    pub(crate) const fn any_demo(&self) -> bool {
+        self.demo
     }
 }
 
@@ -68,7 +75,7 @@ pub(crate) fn row(facts: &Facts, rules: &Rules, alert: &cases::AlertRow) -> Aler
             cases::AlertState::Withdrawn => AlertState::Withdrawn,
         },
         class: alert.class.into(),
-        severity: rules.severity(&alert.rule),
+        severity: rules.severity(alert),
         rule: alert.rule.clone(),
         rule_name: alert.rule_name_zh.clone(),
         rule_name_en: alert.rule_name_en.clone(),

@@ -39,6 +39,7 @@ pub(crate) fn contact_with(
     let last = trace.as_ref().and_then(|trace| trace.last_contact).max(heard).filter(|at| at.0 > i64::MIN);
     let presence = match last {
         _ if !device.enabled => Presence::Disabled,
+        None if trace.as_ref().is_some_and(|trace| trace.connected) => Presence::Connected,
         None => Presence::Never,
         Some(last) if now.since_ms(last) <= patience_ms(facts, device.id) => Presence::Online,
         Some(_) => Presence::Silent,

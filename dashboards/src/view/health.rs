@@ -63,7 +63,7 @@ fn disk(state: &AppState) -> DiskHealth {
         journal::Health::Ok if free_bytes.is_some_and(|free| free < state.config.disk_low_bytes) => "low",
         journal::Health::Ok => "ok",
     };
-    DiskHealth { state: word.into(), free_bytes, journal_bytes: None }
+    DiskHealth { state: word.into(), free_bytes, journal_bytes: state.machine.journal_bytes() }
 }
 
 fn lag(state: &AppState) -> LagHealth {

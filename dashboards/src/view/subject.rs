@@ -45,8 +45,9 @@ pub(crate) fn current(
     let mut presence = Presence::Never;
     let mut reading: Option<MapReading> = None;
     let rank = |presence: Presence| match presence {
-        Presence::Online => 3,
-        Presence::Silent => 2,
+        Presence::Online => 4,
+        Presence::Silent => 3,
+        Presence::Connected => 2,
         Presence::Disabled => 1,
         Presence::Never => 0,
     };

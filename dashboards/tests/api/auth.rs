@@ -124,3 +124,50 @@ async fn an_administrator_makes_resets_and_switches_off_accounts_and_all_of_it_i
     let second = bench.get(&format!("/audit?limit=2&cursor={next}"), &admin).await.ok();
     assert!(second["items"][0]["id"].as_i64() < page["items"][1]["id"].as_i64());
 }
+
+/// A log-in with a wrong password, by way of the peer 10.0.0.8.
+async fn guess(app: &axum::Router, client: &str, name: &str) -> u16 {
+    let peer: std::net::SocketAddr = "10.0.0.8:4000".parse().unwrap();
+    let mut request = Request::post("/api/v1/auth/login")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("x-forwarded-for", client)
+        .body(Body::from(json!({"name": name, "password": "no"}).to_string()))
+        .unwrap();
+    request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+    tower::ServiceExt::oneshot(app.clone(), request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_trusted_proxy_who_guesses_waits_and_others_do_not() {
+    let bench = Bench::with(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]).await;
+    for number in 0..20 {
+        assert_eq!(guess(&bench.app, "203.0.113.5", &format!("nobody-{number}")).await, 401);
+    }
+    assert_eq!(guess(&bench.app, "203.0.113.5", "nobody").await, 429);
+    assert_eq!(guess(&bench.app, "198.51.100.7, 203.0.113.5", "nobody").await, 429, "what the client adds is not read");
+    assert_eq!(guess(&bench.app, "203.0.113.6", "nobody").await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strangers_forwarding_header_hides_nobody() {
+    let bench = Bench::new().await;
+    for number in 0..20 {
+        assert_eq!(guess(&bench.app, &format!("203.0.113.{number}"), "nobody").await, 401);
+    }
+    assert_eq!(guess(&bench.app, "203.0.113.99", "nobody").await, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attempts_at_a_locked_account_make_no_wait_longer() {
+    let bench = Bench::new().await;
+    bench.person("li", Role::Viewer, "").await;
+    for _ in 0..5 {
+        bench.post("/auth/login", "", json!({"name": "li", "password": "no"})).await.refused(401, "wrong_password");
+    }
+    for _ in 0..40 {
+        let locked = bench.post("/auth/login", "", json!({"name": "li", "password": PASSWORD})).await;
+        locked.refused(429, "too_many_attempts");
+    }
+    bench.clock.advance_ms(31_000);
+    bench.post("/auth/login", "", json!({"name": "li", "password": PASSWORD})).await.ok();
+}

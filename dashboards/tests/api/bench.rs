@@ -41,6 +41,9 @@ impl Machine for TestMachine {
     fn disk_free_bytes(&self) -> Option<u64> {
         Some(50 << 30)
     }
+    fn journal_bytes(&self) -> Option<u64> {
+        Some(4 << 20)
+    }
     fn projection(&self) -> Option<ProjectionState> {
         None
     }
@@ -122,6 +125,13 @@ async fn read(response: Response<Body>) -> Answer {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With settings of its own.
+    pub(crate) async fn with(set: impl FnOnce(&mut WebConfig)) -> Self {
+        let mut web = WebConfig { district: "合成示范区".into(), ..WebConfig::default() };
+        set(&mut web);
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(IngestTime(at("2026-11-22T02:00:00Z"))));
         let dyn_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
@@ -180,7 +190,7 @@ impl Bench {
             pulse,
             machine: Arc::new(TestMachine),
             clock: dyn_clock,
-            config: WebConfig { district: "合成示范区".into(), ..WebConfig::default() },
+            config: web,
             stop: stop.clone(),
         });
         let app = dashboards::router(state.clone());

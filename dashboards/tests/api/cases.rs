@@ -109,3 +109,34 @@ async fn a_case_goes_from_hand_to_hand_and_a_stale_or_illegal_move_is_refused() 
     let audit = bench.get("/audit?kind=case", &admin).await.ok();
     assert_eq!(audit["items"].as_array().unwrap().len(), 4);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_speaks_in_the_words_of_the_version_that_raised_it() {
+    let (bench, admin) = with_case().await;
+    let before = bench.get("/alerts/1", &admin).await.ok();
+    let text = fume_rule()
+        .replace("window = \"60s\"", "window = \"2h\"")
+        .replace("severity = \"normal\"", "severity = \"urgent\"");
+    assert_ne!(text, fume_rule());
+    bench.put("/rules/fume-exceedance", &admin, json!({"text": text, "version": 1})).await.ok();
+    bench.publish().await;
+    let after = bench.get("/alerts/1", &admin).await.ok();
+    assert_eq!(after["explain"], before["explain"]);
+    assert_eq!((&after["severity"], &after["rule_version"]), (&before["severity"], &before["rule_version"]));
+    assert!(bench.get("/rules/fume-exceedance", &admin).await.ok()["sentence"].as_str().unwrap().contains("2小时"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotency_key_is_for_one_move_of_one_person() {
+    let (bench, admin) = with_case().await;
+    let other = bench.person("other", Role::Administrator, "").await;
+    let verify = json!({"move": "verify", "version": 1});
+    move_case(&bench, &admin, 1, "key-00001", verify.clone()).await.ok();
+    move_case(&bench, &admin, 1, "key-00001", verify.clone()).await.ok();
+    let reject = json!({"move": "reject", "version": 2, "reason": "查无实据"});
+    let refused = move_case(&bench, &admin, 1, "key-00001", reject).await;
+    refused.refused(409, "key_reused");
+    assert!(refused.json()["message"].as_str().unwrap().contains("a key of its own"));
+    move_case(&bench, &other, 1, "key-00001", verify).await.refused(409, "key_reused");
+    assert_eq!(bench.get("/cases/1", &admin).await.ok()["state"], "verifying");
+}

@@ -5,8 +5,10 @@ use axum::http::Method;
 use ingest::journal::entry::Entry;
 use ledger::Role;
 use model::envelope::ProtocolKind;
+use model::id::DeviceId;
 use model::principal::{Admission, Attempt};
-use model::seams::{DeviceDirectory, Doorstep, Knock};
+use model::seams::{DeviceDirectory, Doorstep, Knock, WireLog};
+use model::time::Clock;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,4 +143,42 @@ async fn quarantined_records_show_reason_and_raw_bytes_and_a_rederivation_is_an_
     let place = model::envelope::Position { partition: 0, seq: report["position"]["seq"].as_u64().unwrap() };
     assert!(matches!(bench.journal.read_at(place), Ok(Some(Entry::Unknown { .. }))));
     bench.post("/quarantine/rederive", &admin, json!({"device": 2})).await.refused(409, "refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_out_of_range_is_a_bad_request_that_names_its_field() {
+    let bench = Bench::new().await;
+    let viewer = bench.person("days", Role::Viewer, "").await;
+    for (query, field) in [
+        ("to_day=9999-12-31", "to_day"),
+        ("from_day=9999-01-01&to_day=9999-01-02", "from_day"),
+        ("from_day=99999999999", "from_day"),
+        ("from_day=1970-01-01", "from_day"),
+        ("from_day=2026-02-30", "from_day"),
+        ("from_day=2026-11-22x", "from_day"),
+        ("from_day=%E4%B8%80%E4%BA%8C%E4%B8%89", "from_day"),
+        ("from_day=2026-01-01&to_day=2026-11-22", "to_day"),
+        ("from_day=2026-11-22&to_day=2026-11-01", "to_day"),
+    ] {
+        let answer = bench.get(&format!("/devices/1/loss?{query}"), &viewer).await;
+        answer.refused(400, "bad_request");
+        assert_eq!(answer.json()["field"], field, "{query}");
+    }
+    bench.get("/devices/1/loss?from_day=2026-11-01&to_day=2026-11-22", &viewer).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_is_connected_but_was_never_heard_says_so() {
+    let bench = Bench::new().await;
+    let viewer = bench.person("conn", Role::Viewer, "").await;
+    assert_eq!(bench.get("/devices/2", &viewer).await.ok()["presence"], "never");
+    bench.trace.connected(DeviceId(2), 7, "10.0.0.1:5", bench.clock.now());
+    let device = bench.get("/devices/2", &viewer).await.ok();
+    assert_eq!((device["presence"].as_str(), device["connected"].as_bool()), (Some("connected"), Some(true)));
+    let listed = bench.get("/devices?presence=connected", &viewer).await.ok();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    let overview = bench.get("/overview", &viewer).await.ok();
+    let counts = overview["kpi"]["presence"].as_array().unwrap();
+    assert!(counts.iter().any(|one| one["presence"] == "connected" && one["count"] == 1), "{counts:?}");
+    assert_eq!(overview["health"]["disk"]["journal_bytes"], 4 << 20);
 }

@@ -16,8 +16,8 @@ struct Client(WebSocketStream<TcpStream>);
 async fn serve(bench: &Bench) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let app = bench.app.clone().into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let (app, stop) = (bench.app.clone(), bench.state.stop.clone());
+    tokio::spawn(dashboards::serve(listener, app, dashboards::ListenerConfig::default(), stop));
     address
 }
 
@@ -132,4 +132,29 @@ async fn a_socket_needs_a_session_and_our_own_origin_and_ends_with_the_session()
     let token = cookie.split_once('=').unwrap().1;
     bench.ledger.people().logout(token).await.unwrap();
     assert_eq!(page.until(|message| message["type"] == "bye").await["code"], "session_ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_beyond_the_limit_is_answered_and_the_answer_can_be_read() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let bench = Bench::new().await;
+    let cookie = bench.person("large", Role::Administrator, "").await;
+    let address = serve(&bench).await;
+    for path in ["/api/v1/auth/login", "/api/v1/imports?kind=devices"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let bytes = 20 << 20;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\ncontent-type: application/json\r\n\
+             content-length: {bytes}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // All of it is taken, as a plain client sends it before it reads.
+        for _ in 0..20 {
+            stream.write_all(&vec![b' '; 1 << 20]).await.unwrap();
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("application/problem+json"), "{answer}");
+        assert!(answer.contains("too_large"), "{answer}");
+    }
 }

@@ -52,7 +52,7 @@ fn an_export_applies_back_to_no_change_here_and_in_an_empty_ledger() {
         first.ledger.set_rule(&author(), "r1", "a = 1\n", true, &fine).await.unwrap();
         first.ledger.set_rule(&author(), "r2", "b = 1\n", false, &fine).await.unwrap();
         let out = tempfile::tempdir().unwrap();
-        first.ledger.export_dir(out.path()).await.unwrap();
+        first.ledger.export_dir(out.path(), Existing::Refuse).await.unwrap();
         let plan = first.ledger.plan_dir(out.path(), &fine).await.unwrap();
         assert_eq!((plan.new.len(), plan.changed.len(), plan.problems.len()), (0, 0, 0), "{plan:#?}");
         // A second export of what the files make in an empty ledger is the same text.
@@ -61,7 +61,7 @@ fn an_export_applies_back_to_no_change_here_and_in_an_empty_ledger() {
         let second = rig(database::Database::open(options).await.unwrap()).await;
         second.ledger.apply_dir(&author(), out.path(), &fine).await.unwrap();
         let back = tempfile::tempdir().unwrap();
-        let names = second.ledger.export_dir(back.path()).await.unwrap();
+        let names = second.ledger.export_dir(back.path(), Existing::Refuse).await.unwrap().written;
         assert!(names.len() > 8);
         for name in names {
             let read = |dir: &Path| std::fs::read_to_string(dir.join(&name)).unwrap();
@@ -139,9 +139,52 @@ fn a_rules_change_is_its_next_version_and_a_rollback_is_one_too() {
         assert!(rig.ledger.rollback_rule(&author(), "fume", 9, &fine).await.is_err());
         assert!(rig.ledger.set_rule(&author(), "a/b", "a", true, &fine).await.is_err());
         let dir = tempfile::tempdir().unwrap();
-        rig.ledger.export_dir(dir.path()).await.unwrap();
+        rig.ledger.export_dir(dir.path(), Existing::Refuse).await.unwrap();
         std::fs::write(dir.path().join("rules/fume.toml"), "c").unwrap();
         let plan = rig.ledger.apply_dir(&author(), dir.path(), &fine).await.unwrap();
         assert_eq!((plan.changed.len(), version()), (1, 4));
+    });
+}
+
+#[test]
+fn an_export_refuses_a_folder_that_is_not_empty() {
+    both(async |db| {
+        let rig = rig(db).await;
+        rig.ledger.edit(&author(), vec![office(-1, "o1")]).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("offices.toml"), "# mine").unwrap();
+        let refused = rig.ledger.export_dir(dir.path(), Existing::Refuse).await;
+        assert!(matches!(refused, Err(LedgerError::Refused(why)) if why.contains("--force")));
+        assert_eq!(std::fs::read_to_string(dir.path().join("offices.toml")).unwrap(), "# mine");
+    });
+}
+
+#[test]
+fn a_forced_export_removes_what_an_earlier_one_wrote_and_nothing_else() {
+    both(async |db| {
+        let rig = rig(db).await;
+        rig.ledger.edit(&author(), vec![office(-1, "o1")]).await.unwrap();
+        rig.ledger.set_rule(&author(), "own-rule", "own text", true, &fine).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        rig.ledger.export_dir(dir.path(), Existing::Refuse).await.unwrap();
+        assert!(at("rules/own-rule.toml").is_file());
+        // An older export wrote a register and a rule that are no more; somebody else wrote a draft and a note.
+        std::fs::write(at("permits.toml"), "").unwrap();
+        std::fs::write(at("rules/gone.toml"), "old").unwrap();
+        let list = std::fs::read_to_string(at("lantian-export.txt")).unwrap();
+        let outside = dir.path().parent().unwrap().join("outside.toml");
+        std::fs::write(at("lantian-export.txt"), format!("{list}rules/gone.toml\n../outside.toml\nnote.md\n")).unwrap();
+        std::fs::write(&outside, "").unwrap();
+        std::fs::write(at("rules/draft.toml"), "draft").unwrap();
+        std::fs::write(at("note.md"), "note").unwrap();
+        rig.ledger.set_rule(&author(), "own-rule", "own text", false, &fine).await.unwrap();
+        let done = rig.ledger.export_dir(dir.path(), Existing::Replace).await.unwrap();
+        assert_eq!(done.removed, ["permits.toml", "rules/gone.toml", "rules/own-rule.toml"]);
+        assert_eq!(done.left, ["rules/draft.toml"]);
+        assert!(at("rules/off/own-rule.toml").is_file() && at("note.md").is_file() && outside.is_file());
+        std::fs::remove_file(outside).unwrap();
+        let again = rig.ledger.export_dir(dir.path(), Existing::Replace).await.unwrap();
+        assert_eq!((again.removed.len(), again.written), (0, done.written));
     });
 }

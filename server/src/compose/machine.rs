@@ -4,17 +4,21 @@ use super::projection::Projection;
 use dashboards::{Machine, ProjectionState};
 use ingest::quarantine::Porch;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::warn;
 
 #[derive(Debug)]
 pub(super) struct ThisMachine {
     data_dir: PathBuf,
     projection: Option<Projection>,
+    journal_bytes: Arc<AtomicU64>,
 }
 
 impl ThisMachine {
-    pub(super) const fn new(data_dir: PathBuf, projection: Option<Projection>) -> Self {
-        Self { data_dir, projection }
+    /// `journal_bytes` is measured by the housekeeping; 0: not yet.
+    pub(super) const fn new(data_dir: PathBuf, projection: Option<Projection>, journal_bytes: Arc<AtomicU64>) -> Self {
+        Self { data_dir, projection, journal_bytes }
     }
 }
 
@@ -24,9 +28,25 @@ impl Machine for ThisMachine {
         free.f_bavail.checked_mul(free.f_frsize)
     }
 
+    fn journal_bytes(&self) -> Option<u64> {
+        Some(self.journal_bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
     fn projection(&self) -> Option<ProjectionState> {
         self.projection.as_ref().map(Projection::state)
     }
+}
+
+/// What the files of a folder and its folders take, sparse parts left out; a file that goes away meanwhile counts nothing.
+pub(super) fn bytes_on_disk(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => bytes_on_disk(&entry.path()),
+        Ok(found) => found.blocks().saturating_mul(512),
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 fn porch_file(data_dir: &Path) -> PathBuf {
@@ -47,5 +67,22 @@ pub(super) fn keep_porch(data_dir: &Path, porch: &Porch) {
     let kept = std::fs::write(&fresh, porch.to_json()).and_then(|()| std::fs::rename(&fresh, &file));
     if let Err(error) = kept {
         warn!(%error, "failed to keep the list of unknown identities");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journals_size_is_what_its_files_take_on_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("archive")).unwrap();
+        for name in ["a", "archive/b"] {
+            std::fs::write(dir.path().join(name), vec![1_u8; 100_000]).unwrap();
+        }
+        let bytes = bytes_on_disk(dir.path());
+        assert!((200_000..400_000).contains(&bytes), "{bytes}");
+        assert_eq!(bytes_on_disk(&dir.path().join("nowhere")), 0);
     }
 }

@@ -30,7 +30,7 @@ use ingest::worker::{Worker, WorkerConfig, WorkerParts};
 use ledger::{Keys, Ledger};
 use model::time::{Clock, SystemClock};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -241,16 +241,10 @@ impl System {
         phases
             .feeds
             .spawn("outbox", outbox::run(ledger.clone(), Arc::clone(&journal), main.clone(), phases.feeds.token()));
-        phases.feeds.spawn(
-            "house",
-            ticks::keep_house(
-                Arc::clone(&journal),
-                chunks.clone(),
-                Arc::clone(&porch),
-                config.data_dir.clone(),
-                phases.feeds.token(),
-            ),
-        );
+        let journal_bytes = Arc::new(AtomicU64::new(0));
+        let measured = (config.data_dir.clone(), Arc::clone(&journal_bytes));
+        let house = ticks::House::new((&journal, &chunks, &porch, &clock), measured, config.quarantine);
+        phases.feeds.spawn("house", ticks::keep_house(house, phases.feeds.token()));
         let projection = projection::start(config, &chunks, worker.settled(), &ledger, phases)?;
         let app = AppState::new(Parts {
             ledger,
@@ -263,7 +257,7 @@ impl System {
             journal: Arc::clone(&journal),
             settled: worker.settled(),
             pulse,
-            machine: Arc::new(machine::ThisMachine::new(config.data_dir.clone(), projection)),
+            machine: Arc::new(machine::ThisMachine::new(config.data_dir.clone(), projection, journal_bytes)),
             clock,
             config: web_config(config),
             stop: phases.page.token(),
@@ -308,12 +302,16 @@ impl System {
         }
         if let Some(listener) = listeners.web {
             let (app, stop) = (self.app.clone(), phases.page.token());
+            let bounds = dashboards::ListenerConfig {
+                connections_max: count(config.web.connections_max),
+                connections_per_address_max: count(config.web.connections_per_address_max),
+                header_timeout: config.web.header_timeout,
+                idle_timeout: config.web.idle_timeout,
+                trusted_proxies: config.web.trusted_proxies.clone(),
+            };
             phases.page.spawn("page", async move {
-                let service = dashboards::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
-                axum::serve(listener, service)
-                    .with_graceful_shutdown(stop.cancelled_owned())
-                    .await
-                    .context("serve the page")
+                dashboards::serve(listener, dashboards::router(app), bounds, stop).await;
+                Ok(())
             });
         }
         let app = self.app.clone();
@@ -378,6 +376,7 @@ fn web_config(config: &Config) -> WebConfig {
     WebConfig {
         web_dir: config.web.dir.clone(),
         secure_cookie: config.web.https,
+        trusted_proxies: config.web.trusted_proxies.clone(),
         district: config.district.clone(),
         listeners,
         ..WebConfig::default()

@@ -2,6 +2,7 @@
 //! registers come out of the journal too, so nothing but the journal is read.
 
 use super::{judge, open_journal_for_reading};
+use crate::args::Part;
 use crate::config::Config;
 use anyhow::{Context, Result, ensure};
 use cases::{Judge, JudgeConfig};
@@ -19,18 +20,18 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// The canonical dump of what the journal decides.
-pub(crate) async fn decide_anew(config: &Config) -> Result<String> {
+pub(crate) async fn decide_anew(config: &Config, what: Part) -> Result<String> {
     let folder = config.data_dir.join("replay.tmp");
     std::fs::remove_dir_all(&folder).ok(); // of a replay that was cut short
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let dump = decide_in(config, &folder).await;
+    let dump = decide_in(config, &folder, what).await;
     std::fs::remove_dir_all(&folder).ok(); // only costs space
     dump
 }
 
 const PRESSED: Duration = Duration::from_millis(100);
 
-async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> {
+async fn decide_in(config: &Config, folder: &std::path::Path, what: Part) -> Result<String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let journal = open_journal_for_reading(config, Arc::clone(&clock))?;
     let end = journal.durable();
@@ -86,7 +87,7 @@ async fn decide_in(config: &Config, folder: &std::path::Path) -> Result<String> 
     stop.cancel();
     drop(received);
     worker.stopped().await.context("stop settle")?;
-    let dump = cases::dump_canonical(&main).await.context("dump what was decided")?;
+    let dump = crate::commands::dump_text(&main, what).await?;
     tokio::task::spawn_blocking(move || journal.stop()).await.context("close the journal")?;
     main.close().await;
     chunks.close().await;

@@ -2,7 +2,7 @@
 
 use crate::config::Gateway;
 use anyhow::Result;
-use ingest::chunks::ChunkStore;
+use ingest::chunks::{ChunkStore, QuarantineRetention};
 use ingest::journal::entry::Entry;
 use ingest::journal::{ClockWatch, Journal, Recovery, process_outage};
 use ingest::quarantine::Porch;
@@ -12,7 +12,7 @@ use model::stream::{Outage, OutageKind, Tick};
 use model::time::{Clock, IngestTime};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -64,18 +64,57 @@ pub(super) async fn run(
     }
 }
 
-/// Lets the journal archive what is sealed, and keeps the list of unknown identities, every few seconds.
-pub(super) async fn keep_house(
+/// What the housekeeping looks after.
+#[derive(Debug)]
+pub(super) struct House {
     journal: Arc<Journal>,
     chunks: ChunkStore,
     porch: Arc<Porch>,
+    clock: Arc<dyn Clock>,
     data_dir: PathBuf,
-    stop: CancellationToken,
-) -> Result<()> {
+    /// Bytes that the journal takes on the disk, for the page.
+    journal_bytes: Arc<AtomicU64>,
+    quarantine: QuarantineRetention,
+}
+
+impl House {
+    pub(super) fn new(
+        (journal, chunks, porch, clock): (&Arc<Journal>, &ChunkStore, &Arc<Porch>, &Arc<dyn Clock>),
+        (data_dir, journal_bytes): (PathBuf, Arc<AtomicU64>),
+        quarantine: QuarantineRetention,
+    ) -> Self {
+        Self {
+            journal: Arc::clone(journal),
+            chunks: chunks.clone(),
+            porch: Arc::clone(porch),
+            clock: Arc::clone(clock),
+            data_dir,
+            journal_bytes,
+            quarantine,
+        }
+    }
+}
+
+/// Every few seconds: lets the journal archive what is sealed and keeps the list of unknown identities. Every minute: measures
+/// the journal. Every ten: lets go of what the quarantine list has too much of.
+pub(super) async fn keep_house(house: House, stop: CancellationToken) -> Result<()> {
+    let House { journal, chunks, porch, clock, data_dir, journal_bytes, quarantine } = house;
     let mut every = tokio::time::interval(Duration::from_secs(5));
     let mut kept = porch.version();
+    let mut rounds: u64 = 0;
     // Both branches are cancel-safe.
     while stop.run_until_cancelled(every.tick()).await.is_some() {
+        if rounds.is_multiple_of(12) {
+            let (folder, bytes) = (data_dir.join("journal"), Arc::clone(&journal_bytes));
+            let measure = move || bytes.store(super::machine::bytes_on_disk(&folder), Ordering::Relaxed);
+            tokio::task::spawn_blocking(measure).await.ok(); // a panic is logged
+        }
+        if rounds.is_multiple_of(120)
+            && let Err(error) = chunks.forget_quarantine(quarantine, clock.now()).await
+        {
+            warn!(%error, "failed to shorten the quarantine list, will try again");
+        }
+        rounds += 1;
         let sealed = chunks.cursor();
         journal.release(Position { seq: sealed.seq + 1, ..sealed });
         if porch.version() != kept {

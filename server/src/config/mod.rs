@@ -5,6 +5,8 @@
 
 mod reader;
 
+use dashboards::Network;
+use ingest::chunks::QuarantineRetention;
 use reader::Section;
 pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) gateway: Gateway,
     pub(crate) web: Web,
     pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) quarantine: QuarantineRetention,
     pub(crate) influx: Option<Influx>,
     pub(crate) log: Log,
     pub(crate) stop_deadline: Duration,
@@ -57,6 +60,12 @@ pub(crate) struct Web {
     pub(crate) dir: Option<PathBuf>,
     /// The page is reached over TLS: cookies are marked `Secure`.
     pub(crate) https: bool,
+    pub(crate) connections_max: u64,
+    pub(crate) connections_per_address_max: u64,
+    pub(crate) header_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    /// Whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<Network>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +99,7 @@ impl Config {
         let mut root = Section::new("", table, &mut problems);
         let config = read(&mut root, environment);
         root.close();
+        one_listener_each(&config, &mut problems);
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 }
@@ -119,11 +129,22 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             listen: s.listen("listen", "127.0.0.1:8080"),
             dir: s.text("dir").map(PathBuf::from),
             https: s.flag("https", false),
+            connections_max: s.number("connections_max", 2_000, 10..=100_000),
+            connections_per_address_max: s.number("connections_per_address_max", 200, 1..=100_000),
+            header_timeout: Duration::from_secs(s.number("header_timeout_s", 10, 1..=300)),
+            // A request may take 30 s without a byte passing.
+            idle_timeout: Duration::from_secs(s.number("idle_timeout_s", 75, 40..=3_600)),
+            trusted_proxies: s.list("trusted_proxies"),
         }),
         metrics_listen: root.section("metrics", |s| s.listen("listen", "127.0.0.1:9600")),
+        quarantine: root.section("quarantine", |s| QuarantineRetention {
+            age_ms_max: i64::try_from(s.number("days", 90, 1..=3_650)).unwrap_or(90) * 86_400_000,
+            rows_max: s.number("rows_max", 100_000, 1_000..=10_000_000),
+            rows_per_device_max: s.number("rows_per_device_max", 10_000, 100..=1_000_000),
+        }),
         influx: root.section("influx", |s| influx(s, environment)),
         log: root.section("log", |s| Log {
-            filter: s.text("filter").unwrap_or_else(|| "info".into()),
+            filter: log_filter(s),
             json: s.one_of("format", "text", &["text", "json"]) == "json",
         }),
         stop_deadline: root.section("stop", |s| Duration::from_secs(s.number("deadline_s", 20, 1..=600))),
@@ -131,6 +152,48 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
         district,
         calendar,
     }
+}
+
+/// Two listeners cannot share a port, neither at one address nor where one of them listens at all addresses.
+fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
+    let listeners = [
+        ("mqtt.listen", config.gateway.mqtt),
+        ("hj212.listen", config.gateway.hj212),
+        ("jt808.listen", config.gateway.jt808),
+        ("web.listen", config.web.listen),
+        ("metrics.listen", config.metrics_listen),
+    ];
+    let known: Vec<(&str, SocketAddr)> =
+        listeners.into_iter().filter_map(|(key, address)| Some((key, address?))).collect();
+    for (place, (key, address)) in known.iter().enumerate() {
+        let clashes = |other: &&(&str, SocketAddr)| {
+            let (a, b) = (address.ip(), other.1.ip());
+            let all = |one: std::net::IpAddr, two: std::net::IpAddr| {
+                one.is_unspecified() && (one.is_ipv6() || one.is_ipv4() == two.is_ipv4())
+            };
+            address.port() != 0 && address.port() == other.1.port() && (a == b || all(a, b) || all(b, a))
+        };
+        if let Some((earlier, at)) = known.iter().take(place).find(clashes) {
+            let message = format!("{address} is taken by {earlier} ({at}); give each listener a port of its own");
+            problems.push(Problem { key: (*key).to_owned(), message });
+        }
+    }
+}
+
+/// The log's filter; a word alone must be a level, so that a level with a slip of the pen is not read as a target's name.
+fn log_filter(s: &mut Section<'_>) -> String {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let Some(filter) = s.text("filter") else { return "info".to_owned() };
+    let stray = filter
+        .split(',')
+        .map(str::trim)
+        .find(|one| !one.contains(['=', '[']) && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(one)));
+    if let Some(stray) = stray {
+        s.problem("filter", format!("{stray:?} is no level; write one of {}, or target=level", LEVELS.join(", ")));
+    } else if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
+        s.problem("filter", format!("cannot be read: {error}; write it as \"info,gateway=debug\""));
+    }
+    filter
 }
 
 fn gateway(root: &mut Section<'_>) -> Gateway {
@@ -245,6 +308,41 @@ mod tests {
             assert!(keys.contains(&key), "{key} is missing from {problems:?}");
         }
         assert!(problems.iter().any(|p| p.message.contains("did you mean connections_max?")), "{problems:?}");
+    }
+
+    #[test]
+    fn two_listeners_at_one_port_are_a_named_problem() {
+        let text = "[mqtt]\nlisten = \"0.0.0.0:8080\"\n[hj212]\nlisten = \"127.0.0.1:9600\"";
+        let problems = Config::parse(text, &nothing()).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("web.listen: 127.0.0.1:8080 is taken by mqtt.listen (0.0.0.0:8080)"), "{told:?}");
+        assert!(told[1].starts_with("metrics.listen: 127.0.0.1:9600 is taken by hj212.listen"), "{told:?}");
+        // Port 0 is any free port, and two addresses may have the same port.
+        let text =
+            "[mqtt]\nlisten = \"127.0.0.1:0\"\n[hj212]\nlisten = \"127.0.0.1:0\"\n[web]\nlisten = \"127.0.0.2:9808\"";
+        assert!(Config::parse(text, &nothing()).is_ok());
+    }
+
+    #[test]
+    fn a_filter_that_the_log_cannot_read_is_a_problem() {
+        for wrong in ["inof", "gateway=loud", "info,", "=", "info,gateway"] {
+            let problems = Config::parse(&format!("[log]\nfilter = \"{wrong}\""), &nothing()).unwrap_err();
+            assert_eq!(problems[0].key, "log.filter", "{problems:?}");
+        }
+        for right in ["info", "WARN", "info,gateway=debug", "off"] {
+            assert!(Config::parse(&format!("[log]\nfilter = \"{right}\""), &nothing()).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
+    fn trusted_proxies_are_addresses_or_networks() {
+        let text = "[web]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]";
+        assert_eq!(Config::parse(text, &nothing()).unwrap().web.trusted_proxies.len(), 2);
+        for wrong in ["[\"proxy.example\"]", "[1]", "\"10.0.0.1\""] {
+            let problems = Config::parse(&format!("[web]\ntrusted_proxies = {wrong}"), &nothing()).unwrap_err();
+            assert_eq!(problems[0].key, "web.trusted_proxies", "{problems:?}");
+        }
     }
 
     #[test]

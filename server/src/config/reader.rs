@@ -36,7 +36,7 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn problem(&mut self, key: &str, message: String) {
+    pub(crate) fn problem(&mut self, key: &str, message: String) {
         let key = self.key(key);
         self.problems.push(Problem { key, message });
     }
@@ -103,6 +103,34 @@ impl<'a> Section<'a> {
             return default;
         };
         value
+    }
+
+    /// A list of texts, each read as `T`; empty when it is not there.
+    pub(crate) fn list<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, key: &'static str) -> Vec<T> {
+        let items = match self.take(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if items.len() <= LIST_MAX => items,
+            Some(Value::Array(items)) => {
+                self.problem(key, format!("has {} entries, at most {LIST_MAX} are possible", items.len()));
+                return Vec::new();
+            }
+            Some(other) => {
+                self.problem(key, format!("must be a list in brackets, found {}", other.type_str()));
+                return Vec::new();
+            }
+        };
+        let mut read = Vec::new();
+        for item in items {
+            let Value::String(text) = &item else {
+                self.problem(key, format!("must be a list of texts in quotes, found {}", item.type_str()));
+                continue;
+            };
+            match text.trim().parse() {
+                Ok(value) => read.push(value),
+                Err(error) => self.problem(key, format!("{text:?} {error}")),
+            }
+        }
+        read
     }
 
     /// An address to listen at; `"off"` switches the listener off.
@@ -175,6 +203,9 @@ impl<'a> Section<'a> {
         }
     }
 }
+
+/// Entries of a list.
+const LIST_MAX: usize = 64;
 
 /// Where secrets may come from besides files; a function, so that tests do not touch the process's environment.
 pub(crate) struct Environment(pub(crate) Lookup);

@@ -1545,7 +1545,10 @@ export interface components {
         DiskHealth: {
             /** Format: int64 */
             free_bytes?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description What the journal and its archive take on the disk, measured every minute.
+             */
             journal_bytes?: number | null;
             /** @description `ok`, `low`, `full`, `failed`. */
             state: string;
@@ -2139,7 +2142,7 @@ export interface components {
          * @description Whether a device is heard.
          * @enum {string}
          */
-        Presence: "online" | "silent" | "never" | "disabled";
+        Presence: "online" | "connected" | "silent" | "never" | "disabled";
         PresenceCount: {
             /** Format: int64 */
             count: number;

@@ -6,7 +6,7 @@ const TONES: Record<string, Record<string, Tone>> = {
   severity: { urgent: 'red', high: 'red', normal: 'orange', low: 'blue' },
   alertState: { open: 'red', acknowledged: 'blue', cleared: 'grey', withdrawn: 'grey' },
   episodeClass: { violation: 'red', device_fault: 'orange', doubtful_data: 'violet' },
-  presence: { online: 'green', silent: 'orange', never: 'grey', disabled: 'grey' },
+  presence: { online: 'green', connected: 'blue', silent: 'orange', never: 'grey', disabled: 'grey' },
   caseState: {
     registered: 'orange', verifying: 'orange', filed: 'blue', dispatched: 'blue', handled: 'violet',
     closed: 'green', rejected: 'grey', voided: 'grey',

@@ -2,6 +2,7 @@
 export default {
   presence: {
     online: 'Online',
+    connected: 'Connected, no data yet',
     silent: 'Silent',
     never: 'Never heard',
     disabled: 'Disabled',
@@ -211,6 +212,8 @@ export default {
     allSilent: 'All silent devices',
     silentFor: 'silent for {span}',
     noSilent: 'Every device is heard',
+    noDevices: 'No devices yet',
+    unheard: '{n} devices are not heard: {silent} silent, {never} never heard, {connected} connected without data',
     self: 'The system itself',
     outages: 'Our outages, 24 h',
     nOutages: '{n}',

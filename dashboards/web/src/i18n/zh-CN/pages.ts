@@ -2,6 +2,7 @@
 export default {
   presence: {
     online: '在线',
+    connected: '已连接，尚无数据',
     silent: '静默',
     never: '从未上线',
     disabled: '停用',
@@ -211,6 +212,8 @@ export default {
     allSilent: '全部静默设备',
     silentFor: '静默 {span}',
     noSilent: '所有设备均有数据',
+    noDevices: '还没有设备',
+    unheard: '{n} 台设备没有数据：静默 {silent}，从未上线 {never}，已连接而尚无数据 {connected}',
     self: '系统自身',
     outages: '近 24 小时中断',
     nOutages: '{n} 次',

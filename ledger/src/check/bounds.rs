@@ -1,0 +1,139 @@
+//! How long texts and lists of the registers may be.
+
+use super::Told;
+use model::register::{Object, SubjectDetails};
+
+/// The bounds of free texts (characters) and lists (entries), one table for all registers. What has a grammar of its own (codes,
+/// names, identities, plates, a rule's text) is bounded where that is checked.
+pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
+    let mut text = |field: &str, text: &str, most: usize| {
+        let long = text.chars().count();
+        told.must(long <= most, field, &format!("has {long} characters; write at most {most}"));
+    };
+    match object {
+        Object::Limit(row) => {
+            text("region", &row.region, WORD_MAX);
+            text("standard", &row.standard, TITLE_MAX);
+            text("class", &row.class, WORD_MAX);
+            text("source", &row.source, SENTENCE_MAX);
+        }
+        Object::Subject(row) => match &row.details {
+            SubjectDetails::Restaurant { address, licence, contact, phone, .. } => {
+                text("details.address", address, SENTENCE_MAX);
+                text("details.licence", licence, TITLE_MAX);
+                text("details.contact", contact, TITLE_MAX);
+                text("details.phone", phone, WORD_MAX);
+            }
+            SubjectDetails::Site { address, builder, .. } => {
+                text("details.address", address, SENTENCE_MAX);
+                text("details.builder", builder, TITLE_MAX);
+            }
+            SubjectDetails::Truck { plate_colour, company, .. } => {
+                text("details.plate_colour", plate_colour, WORD_MAX);
+                text("details.company", company, TITLE_MAX);
+            }
+            SubjectDetails::Gate { .. } | SubjectDetails::DisposalSite { .. } => {}
+        },
+        Object::Device(row) => {
+            text("name", &row.name, TITLE_MAX);
+            text("vendor", &row.vendor, TITLE_MAX);
+            text("profile", &row.profile, WORD_MAX);
+            text("poll.address", row.poll.as_ref().map_or("", |poll| poll.address.as_str()), 300);
+        }
+        Object::Installation(row) => text("point", &row.point, TITLE_MAX),
+        Object::Profile(row) => {
+            for (index, factor) in row.factors.iter().enumerate().take(FACTORS_MAX) {
+                text(&format!("factors[{index}].code"), &factor.code, WORD_MAX);
+            }
+        }
+        Object::Office(_) | Object::Grid(_) | Object::Permit(_) | Object::Calendar(_) | Object::Rule(_) => {}
+    }
+    let mut list = |field: &str, long: usize, most: usize| {
+        told.must(long <= most, field, &format!("has {long} entries; write at most {most}"));
+    };
+    match object {
+        Object::Profile(row) => {
+            list("factors", row.factors.len(), FACTORS_MAX);
+            list("registers", row.registers.len(), REGISTERS_MAX);
+        }
+        Object::Permit(row) => {
+            list("trucks", row.trucks.len(), TRUCKS_MAX);
+            list("windows", row.windows.len(), WINDOWS_MAX);
+        }
+        Object::Calendar(row) => {
+            list("hours", row.hours.len(), WINDOWS_MAX);
+            list("holidays", row.holidays.len(), DAYS_MAX);
+            list("workdays", row.workdays.len(), DAYS_MAX);
+        }
+        _ => {}
+    }
+}
+
+const WORD_MAX: usize = 64;
+const TITLE_MAX: usize = 200;
+const SENTENCE_MAX: usize = 500;
+const FACTORS_MAX: usize = 1_000;
+const REGISTERS_MAX: usize = 5_000;
+const TRUCKS_MAX: usize = 2_000;
+const WINDOWS_MAX: usize = 200;
+const DAYS_MAX: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use crate::error::LedgerError;
+    use crate::testing::{author, device, profile, rig};
+    use database::both;
+    use model::envelope::ProtocolKind;
+    use model::id::LimitId;
+    use model::register::{Limit, Object};
+    use model::time::EventTime;
+    use model::unit::Unit;
+
+    fn limit() -> Limit {
+        Limit {
+            id: LimitId(0),
+            quantity: "fume".into(),
+            value: 2.0,
+            unit: Unit::MgPerM3,
+            region: String::new(),
+            standard: "GB 18483-2001".into(),
+            class: String::new(),
+            subject_kind: String::new(),
+            valid_from: EventTime(0),
+            valid_to: None,
+            source: String::new(),
+            verified: false,
+            retired: false,
+        }
+    }
+
+    #[test]
+    fn a_text_without_end_is_refused_and_its_field_is_named() {
+        both(async |db| {
+            let rig = rig(db).await;
+            let long = "长".repeat(100_000);
+            let cases = [
+                ("[0].standard", Object::Limit(Limit { standard: long.clone(), ..limit() })),
+                ("[0].source", Object::Limit(Limit { source: long.clone(), ..limit() })),
+                ("[0].region", Object::Limit(Limit { region: long.clone(), ..limit() })),
+                ("[0].class", Object::Limit(Limit { class: long.clone(), ..limit() })),
+            ];
+            for (place, object) in cases {
+                let refused = rig.ledger.edit(&author(), vec![object]).await;
+                let Err(LedgerError::Invalid(problems)) = refused else { panic!("{place}: {refused:?}") };
+                let told: Vec<_> = problems.iter().map(|one| one.place.as_str()).collect();
+                assert_eq!(told, [place], "{problems:?}");
+                assert!(problems[0].message.contains("100000"), "{problems:?}");
+            }
+            let right = Limit { standard: "长".repeat(200), source: "长".repeat(500), ..limit() };
+            rig.ledger.edit(&author(), vec![Object::Limit(right)]).await.unwrap();
+            let mut meter = device(-1, "meter-1", ProtocolKind::Mqtt, "meter-1");
+            if let Object::Device(row) = &mut meter {
+                row.vendor.clone_from(&long);
+            }
+            let refused = rig.ledger.edit(&author(), vec![profile("p", ProtocolKind::Mqtt), meter]).await;
+            let Err(LedgerError::Invalid(problems)) = refused else { panic!("{refused:?}") };
+            assert!(problems.iter().any(|one| one.place == "[1].vendor"), "{problems:?}");
+        });
+    }
+}
