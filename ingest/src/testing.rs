@@ -9,7 +9,7 @@ use model::facts::Facts;
 use model::id::{DeviceId, InstallationId, PrincipalId, SubjectId};
 use model::record::{SettledRecord, Statistic};
 use model::register::{
-    Device, DeviceProfile, Factor, Installation, Object, Register, RegisterKind, Revision, WordOrder,
+    AddressBase, Device, DeviceProfile, Factor, Installation, Object, Register, RegisterKind, Revision, WordOrder,
 };
 use model::stream::{Item, Tick};
 use model::time::{EventTime, IngestTime, parse_rfc3339};
@@ -87,11 +87,16 @@ pub(crate) fn facts() -> Facts {
         code: "fume".into(),
         function: 3,
         address: 0,
+        base: AddressBase::Zero,
         kind: RegisterKind::U16,
         order: WordOrder::Abcd,
         bit: None,
+        mask: None,
+        length: None,
         sentinel: Some(0xFFFF),
+        valid: None,
         alone: false,
+        split: false,
     }];
     let mut mqtt = profile("p-mqtt", ProtocolKind::Mqtt, vec![factor("oil", "fume", Unit::UgPerM3)]);
     mqtt.factors.push(Factor { statistic: Some(Statistic::Mean), ..factor("pm10_avg", "pm10", Unit::UgPerM3) });

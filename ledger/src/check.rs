@@ -8,8 +8,8 @@ use model::facts::Facts;
 use model::geo::Wgs84;
 use model::quantity::Quantity;
 use model::register::{
-    Calendar, Device, DeviceProfile, Grid, Installation, Limit, Object, Office, Permit, RegisterKind, RuleVersion,
-    Subject, SubjectDetails, WeekWindow,
+    Calendar, Device, DeviceProfile, Grid, Installation, Limit, Object, Office, Permit, Register, RegisterKind,
+    RuleVersion, Subject, SubjectDetails, WeekWindow,
 };
 use model::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};
@@ -308,7 +308,8 @@ fn profile(row: &DeviceProfile, facts: &Facts, told: &mut Told<'_>) {
     for (index, register) in row.registers.iter().enumerate() {
         let field = |name: &str| format!("registers[{index}].{name}");
         let known = codes.iter().any(|(code, _)| *code == register.code.to_lowercase());
-        told.must(known, &field("code"), "there is no factor of this code in the profile; add it");
+        let text = register.kind == RegisterKind::Text;
+        told.must(known || text, &field("code"), "there is no factor of this code in the profile; add it");
         told.must((1..=4).contains(&register.function), &field("function"), "write 1, 2, 3 or 4");
         let bits = register.function <= 2;
         let bit_kind = register.kind == RegisterKind::Bit;
@@ -316,21 +317,41 @@ fn profile(row: &DeviceProfile, facts: &Facts, told: &mut Told<'_>) {
         let bit_right =
             if bit_kind && !bits { register.bit.is_some_and(|bit| bit < 16) } else { register.bit.is_none() };
         told.must(bit_right, &field("bit"), "write 0 to 15 for kind bit in a register, else leave it out");
-        let width: u32 = match register.kind {
-            RegisterKind::Bit | RegisterKind::U16 | RegisterKind::I16 => 1,
-            RegisterKind::U32 | RegisterKind::I32 | RegisterKind::F32 => 2,
-            RegisterKind::U64 | RegisterKind::I64 | RegisterKind::F64 => 4,
-        };
-        told.must(
-            u32::from(register.address) + width <= 65_536,
-            &field("address"),
-            "the value ends behind address 65535",
-        );
+        register_form(register, &field, told);
     }
     let used = facts.devices.values().find(|device| device.profile == row.code && device.protocol != row.protocol);
     if let Some(device) = used {
         told.bad("protocol", format!("device {} uses this profile with {}", device.code, device.protocol.code()));
     }
+}
+
+/// Addresses, masks and ranges that make sense.
+fn register_form(register: &Register, field: &dyn Fn(&str) -> String, told: &mut Told<'_>) {
+    match register.wire_address() {
+        None => told.bad(&field("address"), "this number is not one of the table; see base"),
+        Some(address) => {
+            let end = u32::from(address) + u32::from(register.width());
+            told.must(end <= 65_536, &field("address"), "the value ends behind address 65535");
+        }
+    }
+    let text = register.kind == RegisterKind::Text;
+    let length_right = if text {
+        register.length.is_some_and(|length| (1..=125).contains(&length))
+    } else {
+        register.length.is_none()
+    };
+    told.must(length_right, &field("length"), "write 1 to 125 registers for kind text, else leave it out");
+    let whole = !matches!(
+        register.kind,
+        RegisterKind::Bit | RegisterKind::F16 | RegisterKind::F32 | RegisterKind::F64 | RegisterKind::Text
+    );
+    told.must(
+        register.mask.is_none_or(|mask| whole && mask != 0),
+        &field("mask"),
+        "write bits of an integer kind, not 0",
+    );
+    let ordered = register.valid.is_none_or(|(least, most)| least <= most);
+    told.must(ordered, &field("valid"), "write [least, most]");
 }
 
 fn device(row: &Device, before: &Facts, facts: &Facts, told: &mut Told<'_>) {

@@ -260,8 +260,10 @@ pub struct Register {
     pub code: String,
     /// 1 coils, 2 discrete inputs, 3 holding registers, 4 input registers.
     pub function: u8,
-    /// 0-based address as on the wire.
+    /// As the device's manual writes it; `base` says how that counts. [`Register::wire_address`] is the one on the wire.
     pub address: u16,
+    #[serde(default)]
+    pub base: AddressBase,
     pub kind: RegisterKind,
     /// Order of the bytes of a multi-register value.
     #[serde(default)]
@@ -269,26 +271,95 @@ pub struct Register {
     /// For `kind = "bit"`: which bit of the register, 0 = least.
     #[serde(default)]
     pub bit: Option<u8>,
+    /// These bits of an integer, moved down to bit 0: `0x0F00` of `0xABCD` is 11.
+    #[serde(default)]
+    pub mask: Option<u64>,
+    /// For `kind = "text"`: how many registers, two characters each.
+    #[serde(default)]
+    pub length: Option<u8>,
     /// Raw register value that means "no reading".
     #[serde(default)]
     pub sentinel: Option<i64>,
+    /// Raw numbers below the first or above the second are no reading: `[4000, 20000]` for a current loop in µA.
+    #[serde(default)]
+    pub valid: Option<(i64, i64)>,
     /// Do not read this register in one block with its neighbours.
     #[serde(default)]
     pub alone: bool,
+    /// Begin a new block here: what lies before this register must not be read along.
+    #[serde(default)]
+    pub split: bool,
+}
+
+impl Register {
+    /// The 0-based address of its first register on the wire; `None` when the written number is none of its table.
+    pub const fn wire_address(&self) -> Option<u16> {
+        let first = match (self.base, self.function) {
+            (AddressBase::Zero, _) => 0,
+            (AddressBase::One, _) | (AddressBase::Table, 1) => 1,
+            (AddressBase::Table, 2) => 10_001,
+            (AddressBase::Table, 4) => 30_001,
+            (AddressBase::Table, _) => 40_001,
+        };
+        if matches!(self.base, AddressBase::Table) && self.address >= first + 9_999 {
+            return None;
+        }
+        self.address.checked_sub(first)
+    }
+
+    /// Registers (or bits) it takes.
+    pub fn width(&self) -> u16 {
+        match self.kind {
+            RegisterKind::Bit
+            | RegisterKind::U8Low
+            | RegisterKind::U8High
+            | RegisterKind::I8Low
+            | RegisterKind::I8High
+            | RegisterKind::U16
+            | RegisterKind::I16
+            | RegisterKind::F16 => 1,
+            RegisterKind::U32 | RegisterKind::I32 | RegisterKind::F32 => 2,
+            RegisterKind::U64 | RegisterKind::I64 | RegisterKind::F64 => 4,
+            RegisterKind::Text => u16::from(self.length.unwrap_or(1).max(1)),
+        }
+    }
+}
+
+/// How a manual counts addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressBase {
+    /// From 0, as on the wire.
+    #[default]
+    Zero,
+    /// From 1.
+    One,
+    /// 1… coils, 10001… discrete inputs, 30001… input registers, 40001… holding registers.
+    Table,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegisterKind {
     Bit,
+    /// The low byte of a register.
+    U8Low,
+    /// The high byte of a register.
+    U8High,
+    I8Low,
+    I8High,
     U16,
     I16,
     U32,
     I32,
+    /// Half precision.
+    F16,
     F32,
     U64,
     I64,
     F64,
+    /// Characters, `length` registers of them; no measurement, shown by probes.
+    Text,
 }
 
 /// Byte order of a value over several registers, in the usual letters; `abcd` is big-endian throughout.
@@ -423,4 +494,44 @@ pub struct Revision {
     pub author: String,
     #[serde(flatten)]
     pub object: Object,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register(json: &str) -> Register {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_row_written_before_there_were_bases_and_masks_reads_as_it_did() {
+        let old = register(r#"{"code": "v", "function": 3, "address": 7, "kind": "u16"}"#);
+        assert_eq!((old.wire_address(), old.width(), old.base), (Some(7), 1, AddressBase::Zero));
+        assert_eq!((old.mask, old.valid, old.length, old.split), (None, None, None, false));
+    }
+
+    #[test]
+    fn addresses_are_counted_as_the_manual_counts() {
+        let cases = [
+            ("zero", 3, 0, Some(0)),
+            ("one", 3, 1, Some(0)),
+            ("one", 1, 0, None),
+            ("table", 3, 40_001, Some(0)),
+            ("table", 3, 49_999, Some(9_998)),
+            ("table", 3, 50_000, None),
+            ("table", 3, 30_001, None),
+            ("table", 4, 30_010, Some(9)),
+            ("table", 4, 40_001, None),
+            ("table", 2, 10_001, Some(0)),
+            ("table", 1, 1, Some(0)),
+        ];
+        for (base, function, address, expected) in cases {
+            let row = register(&format!(
+                r#"{{"code": "v", "function": {function}, "address": {address}, "base": "{base}", "kind": "f32", "valid": [0, 20]}}"#
+            ));
+            assert_eq!(row.wire_address(), expected, "{base} {function} {address}");
+            assert_eq!((row.valid, row.width()), (Some((0, 20)), 2));
+        }
+    }
 }

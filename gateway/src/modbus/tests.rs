@@ -4,7 +4,7 @@ use super::{ModbusConfig, points, serve};
 use crate::tcp::testing::{World, modbus_device};
 use model::envelope::Channel;
 use model::id::DeviceId;
-use model::register::{ModbusPoll, Register, RegisterKind, WordOrder};
+use model::register::{AddressBase, ModbusPoll, Register, RegisterKind, WordOrder};
 use protocol::modbus::{Reading, decode};
 use std::future::{Future, pending, ready};
 use std::pin::Pin;
@@ -57,8 +57,21 @@ async fn slaves() -> String {
 }
 
 fn register(code: &str, function: u8, address: u16, kind: RegisterKind) -> Register {
-    let order = WordOrder::Abcd;
-    Register { code: code.to_owned(), function, address, kind, order, bit: None, sentinel: None, alone: false }
+    Register {
+        code: code.to_owned(),
+        function,
+        address,
+        base: AddressBase::Zero,
+        kind,
+        order: WordOrder::Abcd,
+        bit: None,
+        mask: None,
+        length: None,
+        sentinel: None,
+        valid: None,
+        alone: false,
+        split: false,
+    }
 }
 
 fn poll(address: &str, unit: u8, registers: Vec<Register>) -> ModbusPoll {

@@ -9,7 +9,7 @@ pub fn crc(segment: &[u8]) -> u16 {
 
 /// Modbus's CRC-16.
 pub fn modbus_crc(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xFFFF_u16, |register, byte| (register >> 8) ^ step((register ^ u16::from(*byte)) & 0xFF))
+    crate::modbus::crc16(bytes)
 }
 
 /// `shift_eight` of a value below 256.

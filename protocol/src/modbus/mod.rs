@@ -1,13 +1,17 @@
 //! Modbus without the wire: which blocks to read ([`plan`]), how the answers of one poll are kept ([`reading`]), and what
-//! the registers say ([`decode`]). Callers map their register rows to [`Point`]s.
+//! the registers say ([`decode`]). Callers map their register rows to [`Point`]s. For streams that carry RTU frames,
+//! [`rtu`] asks and recognises answers, and [`dtu`] reads how a modem names itself when it dials in.
 
 pub mod decode;
+pub mod dtu;
 pub mod plan;
 pub mod reading;
+pub mod rtu;
 
-pub use decode::{Outcome, ValueProblem, decode};
+pub use decode::{Outcome, ValueProblem, decode, decode_text, raw_words};
 pub use plan::{Block, PlanLimits, plan};
 pub use reading::{Answer, BlockAnswer, Reading};
+pub use rtu::crc16;
 
 /// The four tables; the numbers are the reading function codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,26 +40,46 @@ impl Function {
     }
 }
 
+/// How a value lies in its registers. A fixed-point number is an integer kind whose factor has a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Bit,
+    /// The low byte of a register.
+    U8Low,
+    /// The high byte of a register.
+    U8High,
+    I8Low,
+    I8High,
     U16,
     I16,
     U32,
     I32,
+    /// Half precision.
+    F16,
     F32,
     U64,
     I64,
     F64,
+    /// Two characters a register; so many registers. No number: see [`decode_text`].
+    Text(u8),
 }
 
 impl Kind {
     /// Registers it takes.
     pub const fn width(self) -> u16 {
         match self {
-            Self::Bit | Self::U16 | Self::I16 => 1,
+            Self::Bit
+            | Self::U8Low
+            | Self::U8High
+            | Self::I8Low
+            | Self::I8High
+            | Self::U16
+            | Self::I16
+            | Self::F16
+            | Self::Text(0) => 1,
             Self::U32 | Self::I32 | Self::F32 => 2,
             Self::U64 | Self::I64 | Self::F64 => 4,
+            Self::Text(registers) => registers as u16,
         }
     }
 }
@@ -81,8 +105,33 @@ pub struct Point<'a> {
     pub order: Order,
     /// For [`Kind::Bit`] in a register: which bit, 0 = least.
     pub bit: u8,
+    /// These bits of an integer, moved down to bit 0; unsigned.
+    pub mask: Option<u64>,
     /// The raw integer that means "no reading".
     pub sentinel: Option<i64>,
+    /// Raw numbers outside of these (both included) are no reading.
+    pub valid: Option<(i64, i64)>,
     /// Not read in one block with its neighbours.
     pub alone: bool,
+    /// Begins a block: what lies before it is not read along.
+    pub split: bool,
+}
+
+impl<'a> Point<'a> {
+    /// A big-endian value with nothing special about it.
+    pub const fn new(code: &'a str, function: Function, address: u16, kind: Kind) -> Self {
+        Self {
+            code,
+            function,
+            address,
+            kind,
+            order: Order::Abcd,
+            bit: 0,
+            mask: None,
+            sentinel: None,
+            valid: None,
+            alone: false,
+            split: false,
+        }
+    }
 }

@@ -28,31 +28,44 @@ impl Default for PlanLimits {
 
 /// Blocks by function and address. Every point lies whole in one block; a point that runs past the last address is left out.
 pub fn plan(points: &[Point<'_>], limits: PlanLimits) -> Vec<Block> {
-    let mut wanted: Vec<(Block, bool)> = points
+    let mut wanted: Vec<(Block, Edge)> = points
         .iter()
         .filter_map(|point| {
             let count = if point.function.is_bits() { 1 } else { point.kind.width() };
             point.address.checked_add(count - 1)?;
-            Some((Block { function: point.function, address: point.address, count }, point.alone))
+            let edge = Edge { split: point.split, alone: point.alone };
+            Some((Block { function: point.function, address: point.address, count }, edge))
         })
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut blocks: Vec<(Block, bool)> = Vec::new();
-    for (next, alone) in wanted {
-        let merged = blocks.last().and_then(
-            |(block, last_alone)| {
-                if alone || *last_alone { None } else { merge(*block, next, limits) }
-            },
-        );
+    let mut blocks: Vec<(Block, Edge)> = Vec::new();
+    for (next, edge) in wanted {
+        let merged = blocks.last().and_then(|(block, last)| {
+            // What lies within a block that is read anyway cannot begin one.
+            let apart = edge.split && block.ends_before(next);
+            if edge.alone || last.alone || apart { None } else { merge(*block, next, limits) }
+        });
         match (merged, blocks.last_mut()) {
             (Some(merged), Some((block, _))) => *block = merged,
-            _ => blocks.push((next, alone)),
+            _ => blocks.push((next, edge)),
         }
     }
     let mut blocks: Vec<Block> = blocks.into_iter().map(|(block, _)| block).collect();
     blocks.dedup();
     blocks
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Edge {
+    split: bool,
+    alone: bool,
+}
+
+impl Block {
+    fn ends_before(self, next: Self) -> bool {
+        u32::from(self.address) + u32::from(self.count) <= u32::from(next.address)
+    }
 }
 
 fn merge(block: Block, next: Block, limits: PlanLimits) -> Option<Block> {
@@ -69,12 +82,12 @@ fn merge(block: Block, next: Block, limits: PlanLimits) -> Option<Block> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kind, Order};
+    use super::super::Kind;
     use super::*;
     use proptest::prelude::*;
 
     fn point(function: Function, address: u16, kind: Kind, alone: bool) -> Point<'static> {
-        Point { code: "x", function, address, kind, order: Order::Abcd, bit: 0, sentinel: None, alone }
+        Point { alone, ..Point::new("x", function, address, kind) }
     }
 
     #[test]
@@ -92,13 +105,21 @@ mod tests {
         assert_eq!(plan(&points, PlanLimits::default()).len(), 3);
     }
 
+    #[test]
+    fn a_hole_is_not_read_across() {
+        let holding = |address| point(Function::HoldingRegisters, address, Kind::U16, false);
+        let split = Point { split: true, ..holding(3) };
+        let blocks = plan(&[holding(0), holding(1), split, holding(4)], PlanLimits::default());
+        assert_eq!(blocks.iter().map(|block| (block.address, block.count)).collect::<Vec<_>>(), [(0, 2), (3, 2)]);
+    }
+
     proptest! {
         #[test]
         fn every_point_lies_in_a_block_and_no_block_is_over_the_limit(
-            raw in prop::collection::vec((1_u8..5, any::<u16>(), 0_usize..3, any::<bool>()), 0..60), gap in 0_u16..300) {
-            let kinds = [Kind::U16, Kind::F32, Kind::F64];
-            let points: Vec<_> = raw.iter().map(|(function, address, kind, alone)|
-                point(Function::from_u8(*function).unwrap(), *address, kinds[*kind], *alone)).collect();
+            raw in prop::collection::vec((1_u8..5, any::<u16>(), 0_usize..4, any::<bool>(), any::<bool>()), 0..60), gap in 0_u16..300) {
+            let kinds = [Kind::U16, Kind::F32, Kind::F64, Kind::Text(40)];
+            let points: Vec<_> = raw.iter().map(|(function, address, kind, alone, split)|
+                Point { split: *split, ..point(Function::from_u8(*function).unwrap(), *address, kinds[*kind], *alone) }).collect();
             let blocks = plan(&points, PlanLimits { gap_max: gap, ..PlanLimits::default() });
             for block in &blocks {
                 let most = if block.function.is_bits() { 2000 } else { 125 };
