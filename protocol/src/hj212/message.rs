@@ -6,6 +6,8 @@ use crate::Stamp;
 
 /// Fields read of one segment; more are left out with a problem.
 const FIELDS_MAX: usize = 2_000;
+/// Room made at once; most messages have no more items.
+const ITEMS_EXPECTED: usize = 8;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message<'a> {
@@ -45,7 +47,15 @@ pub struct Field<'a> {
 impl<'a> Message<'a> {
     /// Reads a segment. Never fails: what is missing is `None` and named among the problems.
     pub fn parse(text: &'a str) -> (Self, Vec<Problem>) {
-        let mut parser = Parser { text, message: Self::default(), problems: Vec::new(), fields: 0, comma_seen: false };
+        let mut parser = Parser {
+            text,
+            message: Self::default(),
+            problems: Vec::new(),
+            fields: 0,
+            comma_seen: false,
+            instant_seen: false,
+            mean_seen: false,
+        };
         let (head, data) = parser.split_cp();
         parser.head(head);
         if let Some(data) = data {
@@ -89,18 +99,33 @@ impl<'a> Message<'a> {
 
 /// `YYYYMMDDhhmmss` with up to three further digits of milliseconds. Letters behind it (`CST`) are ignored.
 pub(super) fn stamp(text: &str) -> Option<Stamp> {
-    let text = text.trim();
-    let digits = text.get(..text.bytes().take_while(u8::is_ascii_digit).count())?;
-    if !(14..=17).contains(&digits.len()) {
-        return None;
-    }
-    let number = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u16>().ok());
-    let small = |from: usize| number(from, from + 2).and_then(|part| u8::try_from(part).ok());
-    let ms = match digits.get(14..) {
-        None | Some("") => 0,
-        Some(part) => part.parse::<u16>().ok()? * [100, 10, 1].get(part.len() - 1).copied().unwrap_or(1),
+    let text = trim(text).as_bytes();
+    let digits = text.get(..text.iter().take_while(|byte| byte.is_ascii_digit()).count())?;
+    let (stamp, rest) = digits.split_first_chunk::<14>()?;
+    let ms = match rest {
+        [] => 0,
+        [a] => 100 * digit(*a),
+        [a, b] => 100 * digit(*a) + 10 * digit(*b),
+        [a, b, c] => 100 * digit(*a) + 10 * digit(*b) + digit(*c),
+        _ => return None,
     };
-    Some((number(0, 4)?, small(4)?, small(6)?, small(8)?, small(10)?, small(12)?, ms))
+    let [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2] = *stamp;
+    let year = digit(y1) * 1000 + digit(y2) * 100 + digit(y3) * 10 + digit(y4);
+    let pair = |tens: u8, ones: u8| tens.wrapping_sub(b'0').wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'));
+    Some((year, pair(m1, m2), pair(d1, d2), pair(h1, h2), pair(n1, n2), pair(s1, s2), ms))
+}
+
+fn digit(byte: u8) -> u16 {
+    u16::from(byte.wrapping_sub(b'0'))
+}
+
+/// Without blanks at the ends. Nearly no field has any.
+fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [only] if only.is_ascii_graphic() => text,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
 }
 
 /// A downlink under the number of an upload: no data at all, or a period.
@@ -160,22 +185,25 @@ impl Data {
 
 /// Where the field that begins at `from` ends: at the next `;` or `,`. A log (`…-Info=//text//`) may hold both.
 pub(super) fn piece_end(data: &[u8], from: usize) -> usize {
+    piece(data, from).0
+}
+
+/// As [`piece_end`], and how far behind `from` the first `=` of the field lies.
+fn piece(data: &[u8], from: usize) -> (usize, Option<usize>) {
     let rest = data.get(from..).unwrap_or_default();
     let cut = memchr::memchr2(b';', b',', rest).unwrap_or(rest.len());
     let piece = rest.get(..cut).unwrap_or_default();
-    let Some(log) = memchr::memchr(b'=', piece)
-        .map(|at| at + 3)
-        .filter(|at| at.checked_sub(2).and_then(|from| rest.get(from..*at)) == Some(b"//"))
-    else {
-        return from + cut;
-    };
-    if piece.get(log..).is_some_and(|text| text.ends_with(b"//")) {
-        return from + cut;
+    let Some(equals) = piece.iter().position(|byte| *byte == b'=') else { return (from + cut, None) };
+    let value = piece.get(equals + 1..).unwrap_or_default();
+    let opened = value.strip_prefix(b"//");
+    if opened.is_none_or(|text| text.ends_with(b"//")) {
+        return (from + cut, Some(equals));
     }
+    let log = equals + 3;
     let close = memchr::memmem::find_iter(rest.get(log..).unwrap_or_default(), b"//")
         .map(|at| log + at + 2)
         .find(|end| matches!(rest.get(*end), None | Some(b';' | b',')));
-    from + close.unwrap_or(cut)
+    (from + close.unwrap_or(cut), Some(equals))
 }
 
 struct Parser<'a> {
@@ -184,6 +212,10 @@ struct Parser<'a> {
     problems: Vec<Problem>,
     fields: usize,
     comma_seen: bool,
+    /// A field `-Rtd`.
+    instant_seen: bool,
+    /// A field `-Avg`, `-Min` or `-Max`.
+    mean_seen: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -212,13 +244,17 @@ impl<'a> Parser<'a> {
     }
 
     fn head(&mut self, head: &'a str) {
-        for part in head.split([';', ',']) {
-            let before = self.offset(part).checked_sub(1).and_then(|at| self.text.as_bytes().get(at));
-            if before == Some(&b',') && !self.comma_seen {
-                self.comma_seen = true;
-                self.problem(ProblemCode::CommaInHead, part);
+        let mut rest = Some(head);
+        while let Some(text) = rest {
+            let cut = memchr::memchr2(b';', b',', text.as_bytes());
+            let part = text.get(..cut.unwrap_or(text.len())).unwrap_or_default();
+            rest = cut.and_then(|cut| text.get(cut + 1..));
+            if let (Some(next), Some(b',')) = (rest, cut.and_then(|cut| text.as_bytes().get(cut)))
+                && !std::mem::replace(&mut self.comma_seen, true)
+            {
+                self.problem(ProblemCode::CommaInHead, next);
             }
-            let part = part.trim();
+            let part = trim(part);
             if part.is_empty() {
                 continue;
             }
@@ -232,15 +268,16 @@ impl<'a> Parser<'a> {
 
     fn head_field(&mut self, key: &'a str, value: &'a str) {
         const KEYS: [&str; 8] = ["QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO"];
-        let Some(known) = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(key)) else {
+        let value = trim(value);
+        let exact = KEYS.into_iter().find(|known| *known == key);
+        let Some(known) = exact.or_else(|| KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(key))) else {
             self.problem(ProblemCode::HeadKeyUnknown, key);
-            self.message.others.push((key, value.trim()));
+            self.message.others.push((key, value));
             return;
         };
         if known != key {
             self.problem(ProblemCode::KeyCase, key);
         }
-        let value = value.trim();
         match known {
             "QN" => {
                 if let Some(code) = qn_problem(value) {
@@ -277,16 +314,17 @@ impl<'a> Parser<'a> {
         }
         let (bytes, mut from) = (data.as_bytes(), 0);
         let mut item = Item::default();
+        self.message.items.reserve(ITEMS_EXPECTED);
         while from <= data.len() {
-            let to = piece_end(bytes, from);
-            let part = data.get(from..to).unwrap_or_default().trim();
-            if !part.is_empty() {
+            let (to, equals) = piece(bytes, from);
+            let part = data.get(from..to).unwrap_or_default();
+            if !trim(part).is_empty() {
                 if self.fields >= FIELDS_MAX {
                     self.problem(ProblemCode::TooManyFields, part);
                     break;
                 }
                 self.fields += 1;
-                if let Some(field) = self.field(part) {
+                if let Some(field) = self.field(part, equals) {
                     item.fields.push(field);
                 }
             }
@@ -311,23 +349,38 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn field(&mut self, part: &'a str) -> Option<Field<'a>> {
-        let Some((key, value)) = part.split_once('=') else {
-            self.problem(ProblemCode::NoValue, part);
+    fn field(&mut self, part: &'a str, equals: Option<usize>) -> Option<Field<'a>> {
+        let Some((key, value)) = equals.and_then(|at| part.get(..at).zip(part.get(at + 1..))) else {
+            self.problem(ProblemCode::NoValue, trim(part));
             return None;
         };
-        let (key, value) = (key.trim(), value.trim());
-        let (code, suffix) = key.rsplit_once('-').unwrap_or((key, ""));
+        let (key, value) = (trim(key), trim(value));
+        let offset = self.offset(key);
+        let Some(dash) = key.bytes().rposition(|byte| byte == b'-') else {
+            self.plain_field(key, value);
+            return Some(Field { code: key, suffix: "", text: value, offset });
+        };
+        let (code, suffix) = (key.get(..dash).unwrap_or(key), key.get(dash + 1..).unwrap_or_default());
+        match suffix {
+            "Rtd" => self.instant_seen = true,
+            "Avg" | "Min" | "Max" => self.mean_seen = true,
+            _ => {}
+        }
         // `LA-Rtd-Rtd`
         let code = match code.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('-')) {
             Some(rest) if !suffix.is_empty() && !rest.is_empty() => {
-                self.problem(ProblemCode::SuffixRepeated, part);
+                self.problem(ProblemCode::SuffixRepeated, key);
                 rest
             }
             _ => code,
         };
+        Some(Field { code, suffix, text: value, offset })
+    }
+
+    /// A field without a suffix, some of which say something of the whole message.
+    fn plain_field(&mut self, key: &'a str, value: &'a str) {
         if self.message.qn.is_none() && key.eq_ignore_ascii_case("QN") && !value.is_empty() {
-            self.problem(ProblemCode::QnInCp, part);
+            self.problem(ProblemCode::QnInCp, key);
             self.message.qn = Some(value);
         }
         if key.eq_ignore_ascii_case("DataTime") {
@@ -337,7 +390,6 @@ impl<'a> Parser<'a> {
                 _ => self.problem(ProblemCode::DataTimeDigits, value),
             }
         }
-        Some(Field { code, suffix, text: value, offset: self.offset(part) })
     }
 
     fn missing(&mut self) {
@@ -354,11 +406,7 @@ impl<'a> Parser<'a> {
         let command = message.cn.unwrap_or_default();
         let is_mean = matches!(command, cn::MINUTE | cn::HOUR | cn::DAY);
         let is_data = is_mean || command == cn::REAL_TIME;
-        let wrong = if is_mean {
-            message.fields().any(|field| field.suffix == "Rtd")
-        } else {
-            command == cn::REAL_TIME && message.fields().any(|field| matches!(field.suffix, "Avg" | "Min" | "Max"))
-        };
+        let wrong = if is_mean { self.instant_seen } else { command == cn::REAL_TIME && self.mean_seen };
         let untimed = is_data && message.plain("DataTime").is_none() && !is_request(message);
         let packet = message.packet_problem();
         for (is_absent, code) in absent {
