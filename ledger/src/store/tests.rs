@@ -8,7 +8,7 @@ use crate::testing::{author, device, grid, installation, office, permit, profile
 use database::both;
 use model::envelope::{Position, ProtocolKind};
 use model::id::{OfficeId, SubjectId};
-use model::register::{Object, SubjectDetails};
+use model::register::{Object, Register, SubjectDetails};
 use model::time::SystemClock;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -36,6 +36,39 @@ fn a_batch_may_refer_to_its_own_new_objects_and_gets_ids() {
         assert_eq!(audit.len(), 3);
         let older = AuditFilter { before_id: Some(audit[2].id), ..AuditFilter::default() };
         assert_eq!(rig.ledger.audit().page(&older).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn register_rows_that_make_no_sense_are_told_by_field() {
+    both(async |db| {
+        let rig = rig(db).await;
+        let row = |text: &str| serde_json::from_str::<Register>(&format!(r#"{{"code": "fume", {text}}}"#)).unwrap();
+        let rows = [
+            (r#""function": 3, "address": 30001, "base": "table", "kind": "u16""#, Some("address")),
+            (r#""function": 3, "address": 65535, "kind": "f32""#, Some("address")),
+            (r#""function": 3, "address": 0, "kind": "u16", "mask": 0"#, Some("mask")),
+            (r#""function": 3, "address": 0, "kind": "f32", "mask": 1"#, Some("mask")),
+            (r#""function": 3, "address": 0, "kind": "u16", "valid": [2, 1]"#, Some("valid")),
+            (r#""function": 3, "address": 0, "kind": "text""#, Some("length")),
+            (r#""function": 3, "address": 0, "kind": "u16", "length": 2"#, Some("length")),
+            (r#""function": 3, "address": 40001, "base": "table", "kind": "u16", "mask": 3840, "valid": [0, 9]"#, None),
+            (r#""function": 4, "address": 1, "base": "one", "kind": "u8_high", "split": true"#, None),
+            (r#""function": 4, "address": 9, "kind": "text", "length": 8"#, None),
+        ];
+        for (text, wrong) in rows {
+            let mut batch = vec![profile("p-modbus", ProtocolKind::Modbus)];
+            if let Some(Object::Profile(profile)) = batch.first_mut() {
+                profile.registers = vec![row(text)];
+            }
+            let places = match rig.ledger.edit(&author(), batch).await {
+                Ok(_) => Vec::new(),
+                Err(LedgerError::Invalid(problems)) => problems.iter().map(|problem| problem.place.clone()).collect(),
+                Err(other) => panic!("{other}"),
+            };
+            let expected: Vec<_> = wrong.map(|field| format!("[0].registers[0].{field}")).into_iter().collect();
+            assert_eq!(places, expected, "{text}");
+        }
     });
 }
 

@@ -8,7 +8,7 @@
 mod words;
 
 use super::command::{Command, Kind, answer_to, direction, system};
-use super::factor::{DataFlag, RunState, Suffix, factor_name};
+use super::factor::{DataFlag, InfoKind, RunState, Suffix, factor_name};
 use super::frame::{Event, Framer};
 use super::message::{Data, Field, Message, piece_end, stamp};
 use super::parts::{Parts, line_end_problem};
@@ -444,7 +444,7 @@ fn suffixed_field(out: &mut Span, field: &Field<'_>, depth: u8) {
         Suffix::RunState => out.value = with_label(field.text, RunState::read(field.text).map(RunState::label)),
         Suffix::RunTime => out.unit = "h",
         Suffix::SampleTime => out.value = time_shown(field.text),
-        Suffix::Info => out.label = words::info_label(field.code),
+        Suffix::Info => out.label = InfoKind::of(field.code).label(),
         Suffix::Unknown | Suffix::ExtendedFlag => out.clause = "",
         _ if suffix.is_value() => out.unit = factor.map_or("", |factor| factor.unit),
         _ => {}

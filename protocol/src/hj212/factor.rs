@@ -107,6 +107,42 @@ impl RunState {
     }
 }
 
+/// What an information code of 3020 and 3021 names, by its number: `i11…` logs, `i12…` states, `i13…` parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InfoKind {
+    Log,
+    State,
+    Parameter,
+    Other,
+}
+
+impl InfoKind {
+    /// Of a code, or of the `code` of a field `code-Info`.
+    pub fn of(code: &str) -> Self {
+        match code.get(..3) {
+            Some("i11") => Self::Log,
+            Some("i12") => Self::State,
+            Some("i13") => Self::Parameter,
+            _ => Self::Other,
+        }
+    }
+
+    pub const fn label(self) -> Label {
+        match self {
+            Self::Log => Label { zh: "现场端日志", en: "device log" },
+            Self::State => Label { zh: "现场端状态", en: "device state" },
+            Self::Parameter => Label { zh: "现场端参数", en: "device parameter" },
+            Self::Other => Label { zh: "现场端信息", en: "device information" },
+        }
+    }
+}
+
+/// The text of a log without the `//` around it; `None` when it is no log.
+pub fn log_text(info: &str) -> Option<&str> {
+    let text = info.strip_prefix("//")?;
+    Some(text.strip_suffix("//").unwrap_or(text))
+}
+
 /// What stands behind the last `-` of a key. `converted` is the `Zs` of values at the reference state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suffix {
@@ -331,6 +367,14 @@ mod tests {
         );
         assert_eq!(RunState::read("5"), Some(RunState::BackFlush));
         assert_eq!(RunState::read("9"), Some(RunState::Other(9)));
+    }
+
+    #[test]
+    fn information_codes_tell_logs_states_and_parameters() {
+        let kinds = ["i11001", "i12007", "i13004", "i23005", "x"].map(InfoKind::of);
+        let expected = [InfoKind::Log, InfoKind::State, InfoKind::Parameter, InfoKind::Other, InfoKind::Other];
+        assert_eq!(kinds, expected);
+        assert_eq!((log_text("//a;b//"), log_text("//a"), log_text("a")), (Some("a;b"), Some("a"), None));
     }
 
     #[test]

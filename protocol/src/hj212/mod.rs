@@ -47,7 +47,7 @@ pub use command::{Command, Kind, Uploads, Use, answer_to, commands, direction, s
 pub use dialogue::{Dialogue, Ending, Heard, Step, Timing, reply_data};
 pub use encode::{Head, answer, encode, frame};
 pub use explain::{explain, explain_kept};
-pub use factor::{DataFlag, FactorName, RunState, Suffix, factor_name};
+pub use factor::{DataFlag, FactorName, InfoKind, RunState, Suffix, factor_name, log_text};
 pub use frame::{Event, Framer, SEGMENT_BYTES_MAX};
 pub use message::{Field, Item, Message};
 pub use number::QnSource;

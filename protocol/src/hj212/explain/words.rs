@@ -56,16 +56,6 @@ pub(super) fn code_label(code: &str) -> Label {
     if code.strip_prefix("SB").is_some_and(digits) { FACILITY } else { UNKNOWN_CODE }
 }
 
-/// `-Info` codes: logs, states, parameters.
-pub(super) fn info_label(code: &str) -> Label {
-    match code.get(..3) {
-        Some("i11") => Label { zh: "现场端日志", en: "device log" },
-        Some("i12") => Label { zh: "现场端状态", en: "device state" },
-        Some("i13") => Label { zh: "现场端参数", en: "device parameter" },
-        _ => Label { zh: "现场端信息", en: "device information" },
-    }
-}
-
 const TABLE_4: &str = "HJ 212-2017 表4";
 
 const HEAD: &[(&str, &str, &str)] = &[
