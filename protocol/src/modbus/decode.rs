@@ -191,7 +191,7 @@ fn half(bits: u16) -> f32 {
     let fraction = f32::from(bits & 0x3FF);
     match bits >> 10 & 0x1F {
         0 => sign * fraction * 2.0_f32.powi(-24),
-        0x1F if bits & 0x3FF == 0 => sign * f32::INFINITY,
+        0x1F if fraction == 0.0 => sign * f32::INFINITY,
         0x1F => f32::NAN,
         exponent => sign * (1.0 + fraction / 1024.0) * 2.0_f32.powi(i32::from(exponent) - 15),
     }
