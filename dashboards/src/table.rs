@@ -8,6 +8,7 @@ use crate::dto::devices::{
     CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, EventsQuery, FrameRow, InstallationRow,
     LossDay, LossQuery, NewDevice, NewInstallation, SetEnabled,
 };
+use crate::dto::explain::{ExplainFrame, ExplainQuery, ExplainedFrame};
 use crate::dto::health::{Health, OutageRow};
 use crate::dto::imports::{ImportQuery, ImportReport};
 use crate::dto::live::{EventLive, LiveMessage, LiveRequest};
@@ -27,7 +28,7 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    alerts, auth, cases, credentials, devices, frames, imports, map, overview, quarantine, registers, rules, series,
+    alerts, auth, cases, credentials, devices, explain, frames, imports, map, overview, quarantine, registers, rules, series,
     subjects, users,
 };
 use crate::spec::{Spec, document, word};
@@ -129,6 +130,14 @@ pub(crate) fn routes() -> Vec<Route> {
             .body::<NewInstallation>()
             .reply_list::<InstallationRow>()
             .to(devices::install),
+        get("/devices/{id}/explanation", OWN, "One frame of a device, byte by byte")
+            .query::<ExplainQuery>()
+            .reply::<ExplainedFrame>()
+            .to(explain::kept),
+        post("/explain", OWN, "Explain a pasted frame of HJ 212 or JT/T 808, byte by byte")
+            .body::<ExplainFrame>()
+            .reply::<ExplainedFrame>()
+            .to(explain::paste),
         get("/devices/{id}/frames", OWN, "The last 50 frames, newest first")
             .reply_list::<FrameRow>()
             .to(frames::frames),

@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "lantian-dashboards",
         &[
             "lantian-model",
+            "lantian-protocol",
             "lantian-rules",
             "lantian-ledger",
             "lantian-cases",

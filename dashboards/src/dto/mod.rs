@@ -8,6 +8,7 @@ pub mod auth;
 pub mod cases;
 pub mod common;
 pub mod devices;
+pub mod explain;
 pub mod health;
 pub mod imports;
 pub mod live;

@@ -6,6 +6,7 @@ pub(crate) mod auth;
 pub(crate) mod cases;
 pub(crate) mod credentials;
 pub(crate) mod devices;
+pub(crate) mod explain;
 pub(crate) mod frames;
 pub(crate) mod imports;
 pub(crate) mod map;

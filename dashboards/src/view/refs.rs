@@ -51,12 +51,8 @@ pub(crate) fn places(line: &[Wgs84]) -> Vec<Place> {
 /// Raw bytes for a person: hex of the first [`RAW_SHOWN`], and the same as text when all of it is printable. The password
 /// that HJ 212 carries in every frame is covered: who may look at frames may not speak as the device.
 pub(crate) fn raw(bytes: &[u8]) -> (String, Option<String>) {
-    use std::fmt::Write;
     let shown = &covered(bytes.get(..RAW_SHOWN).unwrap_or(bytes));
-    let mut hex = String::with_capacity(shown.len() * 2);
-    for byte in shown {
-        write!(hex, "{byte:02x}").expect("a string takes all");
-    }
+    let hex = hex(shown);
     // A cut may fall inside a character.
     let text = match std::str::from_utf8(shown) {
         Ok(text) => Some(text),
@@ -67,6 +63,15 @@ pub(crate) fn raw(bytes: &[u8]) -> (String, Option<String>) {
     };
     let printable = |text: &&str| text.chars().all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t'));
     (hex, text.filter(printable).map(str::to_owned))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(hex, "{byte:02x}").expect("a string takes all");
+    }
+    hex
 }
 
 /// The same bytes with what follows `PW=` made `*`.

@@ -116,6 +116,9 @@ export const api = {
   series: (id: number, query: QueryOf<'/api/v1/devices/{id}/series'>) =>
     take(http.GET('/api/v1/devices/{id}/series', { params: { path: { id }, query } })),
   frames: (id: number) => take(http.GET('/api/v1/devices/{id}/frames', at(id))),
+  explain: (text: string) => take(http.POST('/api/v1/explain', { body: { text } })),
+  explainFrame: (id: number, partition: number, seq: number) =>
+    take(http.GET('/api/v1/devices/{id}/explanation', { params: { path: { id }, query: { partition, seq } } })),
   deviceEvents: (id: number) => take(http.GET('/api/v1/devices/{id}/events', { params: { path: { id }, query: { limit: 100 } } })),
   loss: (id: number, from_day: string, to_day: string) =>
     take(http.GET('/api/v1/devices/{id}/loss', { params: { path: { id }, query: { from_day, to_day } } })),

@@ -34,6 +34,7 @@ export default {
     permits: 'Permits',
     things: 'Devices',
     devices: 'Devices',
+    explain: 'Explain a frame',
     quarantine: 'Quarantine',
     judging: 'Judging',
     limits: 'Limits',

@@ -34,6 +34,7 @@ export default {
     permits: '准运证',
     things: '设备接入',
     devices: '设备',
+    explain: '报文解析',
     quarantine: '隔离区',
     judging: '判定依据',
     limits: '限值',

@@ -1,0 +1,120 @@
+//! Frames explained: one that a person pastes, and one of a device as the journal keeps it.
+
+use crate::dto::explain::{
+    BothLabels, ExplainFrame, ExplainQuery, ExplainedFrame, FrameDirection, FrameField, FrameTrouble,
+};
+use crate::extract::{Caller, Id, Json, Search};
+use crate::handlers::devices::seen;
+use crate::handlers::frames::read;
+use crate::problem::{ApiError, ApiResult};
+use crate::state::AppState;
+use axum::extract::State;
+use model::envelope::{Channel, Position};
+use protocol::explain::{Direction, Explained, Label, Trouble, explain, pasted};
+use protocol::{hj212, jt808};
+
+/// What a person pastes. The answer holds what was sent, its password too: it is theirs.
+pub(crate) async fn paste(_: Caller, Json(frame): Json<ExplainFrame>) -> ApiResult<Json<ExplainedFrame>> {
+    let explained = pasted(&frame.text).and_then(|bytes| explain(&bytes));
+    match explained {
+        Ok(explained) => Ok(Json(answer(explained))),
+        Err(error) => Err(ApiError::field("text", error.to_string())),
+    }
+}
+
+/// A frame of a device by its place in the journal. Its password is covered, as everywhere on the page.
+pub(crate) async fn kept(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Search(query): Search<ExplainQuery>,
+) -> ApiResult<Json<ExplainedFrame>> {
+    let device = seen(&state.facts(), &caller, id)?;
+    let position = Position { partition: query.partition, seq: query.seq };
+    let frame = read(&state.journal, vec![position]).await?.remove(&position);
+    let Some(frame) = frame.filter(|frame| frame.device == device.id) else {
+        return Err(ApiError::not_found());
+    };
+    let explained = match frame.channel {
+        Channel::Hj212Frame => Explained { explanation: hj212::explain_kept(&frame.raw), plain: frame.raw.to_vec() },
+        Channel::Jt808Frame => Explained {
+            explanation: jt808::explain_kept(&frame.raw),
+            plain: jt808::plain(&jt808::escape(&frame.raw)),
+        },
+        _ => return Err(ApiError::field("seq", "only frames of HJ 212 and JT/T 808 can be explained")),
+    };
+    Ok(Json(answer(covered(explained))))
+}
+
+/// Without the password.
+fn covered(mut explained: Explained) -> Explained {
+    for span in &mut explained.explanation.spans {
+        if !matches!(&*span.name, "PW" | "NewPW") {
+            continue;
+        }
+        span.value = "******".to_owned();
+        let bytes = explained.plain.get_mut(span.at..span.at.saturating_add(span.len)).unwrap_or_default();
+        let value = bytes.iter().position(|byte| *byte == b'=').map_or(0, |at| at + 1);
+        for byte in bytes.iter_mut().skip(value).filter(|byte| **byte != b';') {
+            *byte = b'*';
+        }
+    }
+    explained
+}
+
+fn answer(explained: Explained) -> ExplainedFrame {
+    let Explained { explanation, plain } = explained;
+    let fields = explanation.spans.into_iter().map(|span| FrameField {
+        at: small(span.at),
+        len: small(span.len),
+        depth: span.depth,
+        name: span.name.into_owned(),
+        label: both(span.label),
+        value: span.value,
+        unit: span.unit,
+        clause: span.clause,
+        troubles: span.troubles.into_iter().map(trouble).collect(),
+    });
+    ExplainedFrame {
+        standard: explanation.standard,
+        title: both(explanation.title),
+        direction: match explanation.direction {
+            Direction::Up => FrameDirection::Up,
+            Direction::Down => FrameDirection::Down,
+            Direction::Either => FrameDirection::Either,
+        },
+        answer: explanation.answer.map(both),
+        fields: fields.collect(),
+        troubles: explanation.troubles.into_iter().map(trouble).collect(),
+        plain_hex: crate::view::refs::hex(&plain),
+    }
+}
+
+fn trouble(trouble: Trouble) -> FrameTrouble {
+    FrameTrouble { code: trouble.code, text: both(trouble.text), detail: trouble.detail, fatal: trouble.fatal }
+}
+
+const fn both(label: Label) -> BothLabels {
+    BothLabels { zh: label.zh, en: label.en }
+}
+
+/// Frames are far below four gigabytes.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_frame_shows_no_password() {
+        let raw = b"##0077QN=20210407112025762;ST=21;CN=9021;PW=s3cret;MN=DXCBZ000000005;Flag=5;CP=&&&&C901";
+        let explained = Explained { explanation: hj212::explain_kept(raw), plain: raw.to_vec() };
+        let shown = answer(covered(explained));
+        let text = serde_json::to_string(&shown).unwrap();
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(!text.contains(&crate::view::refs::hex(b"s3cret")), "{text}");
+        assert!(shown.fields.iter().any(|field| field.name == "PW"), "{text}");
+    }
+}
