@@ -28,8 +28,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    alerts, auth, cases, credentials, devices, explain, frames, imports, map, overview, quarantine, registers, rules, series,
-    subjects, users,
+    alerts, auth, cases, credentials, devices, explain, frames, imports, map, overview, quarantine, registers, rules,
+    series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;

@@ -37,10 +37,9 @@ pub(crate) async fn kept(
     };
     let explained = match frame.channel {
         Channel::Hj212Frame => Explained { explanation: hj212::explain_kept(&frame.raw), plain: frame.raw.to_vec() },
-        Channel::Jt808Frame => Explained {
-            explanation: jt808::explain_kept(&frame.raw),
-            plain: jt808::plain(&jt808::escape(&frame.raw)),
-        },
+        Channel::Jt808Frame => {
+            Explained { explanation: jt808::explain_kept(&frame.raw), plain: jt808::plain(&jt808::escape(&frame.raw)) }
+        }
         _ => return Err(ApiError::field("seq", "only frames of HJ 212 and JT/T 808 can be explained")),
     };
     Ok(Json(answer(covered(explained))))
