@@ -432,6 +432,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One frame of a device, byte by byte
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_devices_id_explanation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{id}/frames": {
         parameters: {
             query?: never;
@@ -506,6 +526,26 @@ export interface paths {
         get: operations["get_devices_id_series"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain a pasted frame of HJ 212 or JT/T 808, byte by byte
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        post: operations["post_explain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1293,6 +1333,11 @@ export interface components {
             detail: string;
             level: components["schemas"]["Level"];
         };
+        /** @description A word in both languages. */
+        BothLabels: {
+            en: string;
+            zh: string;
+        };
         CalendarRow: {
             code: string;
             holidays: string[];
@@ -1594,10 +1639,27 @@ export interface components {
             sentence: string;
             steps: components["schemas"]["ExplainStep"][];
         };
+        /** @description A frame to explain. */
+        ExplainFrame: {
+            /** @description An HJ 212 frame as text (`##…`), or bytes as hex with or without spaces. */
+            text: string;
+        };
         ExplainStep: {
             value: string;
             /** @description A stable word: `window`, `mean`, `limit`, `for`, `distance` … */
             what: string;
+        };
+        ExplainedFrame: {
+            answer?: components["schemas"]["BothLabels"] | null;
+            direction: components["schemas"]["FrameDirection"];
+            fields: components["schemas"]["FrameField"][];
+            /** @description The bytes that offsets count; JT/T 808: with the escapes of the wire undone. */
+            plain_hex: string;
+            /** @description `HJ 212-2017`, `JT/T 808-2019`. */
+            standard: string;
+            title: components["schemas"]["BothLabels"];
+            /** @description Of the frame as a whole. */
+            troubles: components["schemas"]["FrameTrouble"][];
         };
         FactorRow: {
             code: string;
@@ -1636,6 +1698,35 @@ export interface components {
             from: components["schemas"]["Time"];
             to: components["schemas"]["Time"];
         };
+        /**
+         * @description Which way a frame travels.
+         * @enum {string}
+         */
+        FrameDirection: "up" | "down" | "either";
+        /** @description One field of a frame. Fields in order of offset; a deeper one lies within the last shallower one. */
+        FrameField: {
+            /**
+             * Format: int32
+             * @description Offset in `plain_hex`, in bytes.
+             */
+            at: number;
+            /** @description Clause of the standard; empty when there is none. */
+            clause: string;
+            /** Format: int32 */
+            depth: number;
+            label: components["schemas"]["BothLabels"];
+            /**
+             * Format: int32
+             * @description Bytes.
+             */
+            len: number;
+            /** @description Stable name: `msg_id`, `a34002-Rtd`. */
+            name: string;
+            troubles: components["schemas"]["FrameTrouble"][];
+            /** @description Empty when there is none. */
+            unit: string;
+            value: string;
+        };
         /** @description One raw frame of a device with what became of it. */
         FrameRow: {
             acknowledged?: components["schemas"]["Time"] | null;
@@ -1652,6 +1743,16 @@ export interface components {
             /** @description The same as text when it is printable. */
             text?: string | null;
             verdict?: components["schemas"]["Verdict"] | null;
+        };
+        /** @description What is wrong at a place. */
+        FrameTrouble: {
+            /** @description Stable name: `check_wrong`. */
+            code: string;
+            /** @description What was expected and what was found; may be empty. */
+            detail: string;
+            /** @description Whether the frame is refused for it at the strictness *reject*. */
+            fatal: boolean;
+            text: components["schemas"]["BothLabels"];
         };
         Gap: {
             from: components["schemas"]["Time"];
@@ -3450,6 +3551,40 @@ export interface operations {
             };
         };
     };
+    get_devices_id_explanation: {
+        parameters: {
+            query: {
+                partition?: number;
+                seq: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainedFrame"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_devices_id_frames: {
         parameters: {
             query?: never;
@@ -3581,6 +3716,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainFrame"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainedFrame"];
                 };
             };
             /** @description A problem */

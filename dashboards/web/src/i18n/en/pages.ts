@@ -250,7 +250,7 @@ export default {
     comment: 'Comment',
     commentHint: 'A comment (optional)',
   },
-  explain: {
+  frameExplain: {
     hint: 'HJ 212 and JT/T 808, both directions: every byte with field, unit and problem',
     paste: 'Paste a frame: text that starts with ##, or bytes as hex',
     go: 'Explain',

@@ -250,7 +250,7 @@ export default {
     comment: '添加备注',
     commentHint: '备注（可选）',
   },
-  explain: {
+  frameExplain: {
     hint: 'HJ 212 与 JT/T 808，上下行均可；逐字节说明字段、单位与问题',
     paste: '粘贴一帧：以 ## 开头的文本，或十六进制字节',
     go: '解析',
