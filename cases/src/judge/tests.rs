@@ -10,6 +10,7 @@ use model::id::{CaseId, OfficeId};
 use model::register::{Object, Revision, RuleVersion};
 use model::stream::Item;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 #[test]
 fn a_case_opens_by_itself_at_registration_with_office_deadline_and_evidence() {
@@ -58,7 +59,7 @@ fn a_case_is_worded_by_the_version_that_its_episode_pins() {
             }
             seen.unwrap()
         };
-        let old = facts.rules["fume-exceedance"].clone();
+        let old = Arc::clone(&facts.rules["fume-exceedance"]);
         let text = old
             .text
             .replace("name_zh = \"", "name_zh = \"新")

@@ -51,7 +51,7 @@ fn covered(mut explained: Explained) -> Explained {
         if !matches!(&*span.name, "PW" | "NewPW") {
             continue;
         }
-        span.value = "******".to_owned();
+        "******".clone_into(&mut span.value);
         let bytes = explained.plain.get_mut(span.at..span.at.saturating_add(span.len)).unwrap_or_default();
         let value = bytes.iter().position(|byte| *byte == b'=').map_or(0, |at| at + 1);
         for byte in bytes.iter_mut().skip(value).filter(|byte| **byte != b';') {
