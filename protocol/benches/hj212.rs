@@ -77,6 +77,13 @@ fn explain_it(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| explain(black_box(&raw)));
 }
 
+/// Logs upon logs, none of which ends.
+#[divan::bench]
+fn explain_open_logs_64k(bencher: Bencher<'_, '_>) {
+    let raw = ["CP=&&", &"a=//b;".repeat(10_900)].concat();
+    bencher.bench_local(|| explain(black_box(raw.as_bytes())));
+}
+
 /// The worst a peer can send in one frame's bytes: starts upon starts, none of which ends.
 #[divan::bench]
 fn frame_noise_8k(bencher: Bencher<'_, '_>) {

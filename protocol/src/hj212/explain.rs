@@ -10,7 +10,7 @@ mod words;
 use super::command::{Command, Kind, answer_to, direction, system};
 use super::factor::{DataFlag, InfoKind, RunState, Suffix, factor_name};
 use super::frame::{Event, Framer};
-use super::message::{Data, Field, Message, piece_end, stamp};
+use super::message::{Cutter, Data, Field, Message, stamp};
 use super::parts::{Parts, line_end_problem};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{ExeRtn, QnRtn};
@@ -395,14 +395,14 @@ const fn is_absence(code: ProblemCode) -> bool {
 fn pieces(raw: &[u8], from: usize, to: usize) -> Vec<Piece> {
     let Some(area) = raw.get(..to) else { return Vec::new() };
     let is_separator = |byte: &u8| matches!(byte, b';' | b',');
-    let mut found = Vec::new();
+    let (mut found, mut cutter) = (Vec::new(), Cutter::default());
     let mut at = from;
     while at < to {
         if found.len() >= FIELDS_MAX {
             found.push(Piece { from: at, text_to: to, to, ends_item: true });
             break;
         }
-        let text_to = piece_end(area, at).min(to);
+        let text_to = cutter.cut(area, at).0.min(to);
         let behind = area.get(text_to..).unwrap_or_default();
         let end = text_to + behind.iter().take_while(|byte| is_separator(byte)).count();
         let ends_item = end == to || area.get(text_to..end).unwrap_or_default().contains(&b';');

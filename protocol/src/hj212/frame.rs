@@ -83,7 +83,8 @@ impl Framer {
 
     /// The most bytes it holds after it has been drained.
     pub const fn bound(&self) -> usize {
-        self.limit + HEAD_BYTES_MAX + 8
+        // The first candidate with its body and check, and a start behind it that is not whole yet.
+        self.limit + 2 * HEAD_BYTES_MAX + 8
     }
 
     pub fn next_event(&mut self) -> Option<Event> {
@@ -199,7 +200,10 @@ impl Framer {
         }
         // A forwarder dropped one or both `&&`, which the length still counts; or the check is wrong and no `&&` is there.
         let close = self.starts.iter().copied().find(|start| at + 4 >= start.strong_end() && at >= start.body + 4)?;
-        Some(self.take_frame(close.at, at))
+        // The CR may have come before the length was near enough, the LF behind it.
+        let body = self.slice(close.body, at)?;
+        let blanks = body.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        Some(self.take_frame(close.at, at - blanks))
     }
 
     /// A new start at `at`: does the frame before it end here, without a line end?

@@ -183,27 +183,38 @@ impl Data {
     }
 }
 
-/// Where the field that begins at `from` ends: at the next `;` or `,`. A log (`…-Info=//text//`) may hold both.
-pub(super) fn piece_end(data: &[u8], from: usize) -> usize {
-    piece(data, from).0
+/// Finds the ends of fields, from the first to the last: a field ends at the next `;` or `,`, but a log (`…-Info=//text//`)
+/// may hold both.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cutter {
+    /// No log ends behind the field at hand, so none is looked for again.
+    no_log_ends: bool,
 }
 
-/// As [`piece_end`], and how far behind `from` the first `=` of the field lies.
-fn piece(data: &[u8], from: usize) -> (usize, Option<usize>) {
-    let rest = data.get(from..).unwrap_or_default();
-    let cut = memchr::memchr2(b';', b',', rest).unwrap_or(rest.len());
-    let piece = rest.get(..cut).unwrap_or_default();
-    let Some(equals) = piece.iter().position(|byte| *byte == b'=') else { return (from + cut, None) };
-    let value = piece.get(equals + 1..).unwrap_or_default();
-    let opened = value.strip_prefix(b"//");
-    if opened.is_none_or(|text| text.ends_with(b"//")) {
-        return (from + cut, Some(equals));
+impl Cutter {
+    /// Where the field that begins at `from` ends, and how far behind `from` its first `=` lies.
+    pub(super) fn cut(&mut self, data: &[u8], from: usize) -> (usize, Option<usize>) {
+        let rest = data.get(from..).unwrap_or_default();
+        let cut = memchr::memchr2(b';', b',', rest).unwrap_or(rest.len());
+        let piece = rest.get(..cut).unwrap_or_default();
+        let Some(equals) = piece.iter().position(|byte| *byte == b'=') else { return (from + cut, None) };
+        let value = piece.get(equals + 1..).unwrap_or_default();
+        let whole = value.strip_prefix(b"//").is_none_or(|text| text.ends_with(b"//"));
+        let end = if whole { None } else { self.log_end(rest, equals + 3) };
+        (from + end.unwrap_or(cut), Some(equals))
     }
-    let log = equals + 3;
-    let close = memchr::memmem::find_iter(rest.get(log..).unwrap_or_default(), b"//")
-        .map(|at| log + at + 2)
-        .find(|end| matches!(rest.get(*end), None | Some(b';' | b',')));
-    (from + close.unwrap_or(cut), Some(equals))
+
+    /// The first separator, or the end, with `//` before it.
+    fn log_end(&mut self, rest: &[u8], log: usize) -> Option<usize> {
+        if self.no_log_ends {
+            return None;
+        }
+        let text = rest.get(log..)?;
+        let closes = |end: &usize| text.get(..*end).is_some_and(|text| text.ends_with(b"//"));
+        let end = memchr::memchr2_iter(b';', b',', text).chain([text.len()]).find(closes);
+        self.no_log_ends = end.is_none();
+        end.map(|end| log + end)
+    }
 }
 
 struct Parser<'a> {
@@ -312,11 +323,11 @@ impl<'a> Parser<'a> {
         if data.ends_with(';') {
             self.problem(ProblemCode::TrailingSemicolon, data.get(data.len() - 1..).unwrap_or_default());
         }
-        let (bytes, mut from) = (data.as_bytes(), 0);
+        let (bytes, mut from, mut cutter) = (data.as_bytes(), 0, Cutter::default());
         let mut item = Item::default();
         self.message.items.reserve(ITEMS_EXPECTED);
         while from <= data.len() {
-            let (to, equals) = piece(bytes, from);
+            let (to, equals) = cutter.cut(bytes, from);
             let part = data.get(from..to).unwrap_or_default();
             if !trim(part).is_empty() {
                 if self.fields >= FIELDS_MAX {

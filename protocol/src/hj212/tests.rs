@@ -19,6 +19,9 @@ fn good(index: usize) -> Vec<u8> {
     encode(&head, &format!("DataTime=20260101120000;a34002-Rtd={index},a34002-Flag=N;LA-Rtd=50.1,LA-Flag=N"))
 }
 
+/// `##`, six digits, and eight bytes behind the body.
+const HEAD_AND_CHECK: usize = 16;
+
 fn frames(framer: &mut Framer, bytes: &[u8], cut: usize) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for chunk in bytes.chunks(cut.max(1)) {
@@ -103,6 +106,37 @@ fn a_truncated_frame_does_not_take_the_next_with_it() {
         let found = frames(&mut Framer::default(), &stream, stream.len());
         assert_eq!(found.last().unwrap(), &whole[..whole.len() - 2], "cut at {length}");
     }
+}
+
+#[test]
+fn a_frame_ended_by_its_length_alone_does_not_keep_the_carriage_return() {
+    let raw = b"##0105QN=20260101120000123;ST=22;CN=2011;PW=123456;MN=LT000001;Flag=9;CPA&&DataTime=20260101120000;LA-Data=7.12345\r\n";
+    assert_eq!(Parts::split(raw).segment.len(), 104);
+    for cut in [1, 7, raw.len()] {
+        assert_eq!(frames(&mut Framer::default(), raw, cut), [raw[..raw.len() - 2].to_vec()]);
+    }
+}
+
+#[test]
+fn a_start_that_is_not_whole_behind_the_longest_frame_stays_within_the_bound() {
+    let mut framer = Framer::new(100);
+    framer.push(&[b"##000100A".as_slice(), &[b'x'; 107], b"##000100"].concat());
+    while framer.next_event().is_some() {}
+    assert!(framer.buffered() <= framer.bound(), "{}", framer.buffered());
+    assert!(framer.buffered() > 100 + HEAD_AND_CHECK, "the case it is about: {}", framer.buffered());
+}
+
+#[test]
+fn a_log_ends_at_its_own_slashes_and_an_open_one_at_the_separator() {
+    let fields = |data: &str| -> Vec<String> {
+        let text = format!("CN=3020;CP=&&{data}&&");
+        Message::parse(&text).0.fields().map(|field| field.text.to_owned()).collect()
+    };
+    assert_eq!(fields("i11001-Info=//a;b,c//;x=1"), ["//a;b,c//", "1"]);
+    assert_eq!(fields("i11001-Info=///;y///;x=1"), ["///;y///", "1"]);
+    assert_eq!(fields("i11001-Info=//a;x=1;i11002-Info=//b,y=2"), ["//a", "1", "//b", "2"]);
+    assert_eq!(fields("i11001-Info=////;x=1"), ["////", "1"]);
+    assert_eq!(fields("i11001-Info=//;x=//"), ["//;x=//"]);
 }
 
 #[test]

@@ -85,11 +85,8 @@ fn bounded(length: usize) -> usize {
 fn line(bytes: &[u8], most: usize) -> Registration {
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
     let text = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
-    if let Some(offset) = text.iter().position(|byte| !visible(*byte)) {
+    if let Some(offset) = text.iter().zip(0..).position(|(byte, at)| !visible(*byte) || at >= most) {
         return Registration::Refused { offset };
-    }
-    if text.len() > most {
-        return Registration::Refused { offset: most };
     }
     match end {
         None => Registration::More,
@@ -178,6 +175,7 @@ mod tests {
         assert_eq!(line.read(b"8600\r"), Registration::More);
         assert_eq!(line.read(b"\x01\x03"), Registration::Refused { offset: 0 });
         assert_eq!(line.read(&[b'1'; 21]), Registration::Refused { offset: 20 });
+        assert_eq!(line.read(&[[b'1'; 21].as_slice(), &[0xE2]].concat()), Registration::Refused { offset: 20 });
         assert_eq!(line.read(b"\r\n"), Registration::Refused { offset: 0 });
         let ascii = Form::Ascii { chars: 4 };
         assert_eq!(ascii.read(b"86001"), named("8600", 4));
@@ -201,8 +199,8 @@ mod tests {
     fn forms() -> impl Strategy<Value = Form> {
         let bytes = || prop::collection::vec(prop_oneof![Just(b'#'), any::<u8>()], 0..4);
         prop_oneof![
-            (0_usize..300).prop_map(|chars_max| Form::Line { chars_max }),
-            (0_usize..300).prop_map(|chars| Form::Ascii { chars }),
+            prop_oneof![0_usize..12, 0_usize..300].prop_map(|chars_max| Form::Line { chars_max }),
+            prop_oneof![0_usize..12, 0_usize..300].prop_map(|chars| Form::Ascii { chars }),
             (bytes(), 0_usize..9).prop_map(|(prefix, length)| Form::Prefixed { prefix, length }),
             (bytes(), bytes(), 0_usize..9).prop_map(|(prefix, suffix, chars_max)| Form::Framed {
                 prefix,
