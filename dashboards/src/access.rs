@@ -7,6 +7,8 @@ use ledger::{Permission, Role};
 pub enum Access {
     /// Anyone.
     Public,
+    /// A device or bridge, by HTTP Basic with its MQTT user name and token; the handler asks for it.
+    Device,
     /// Anyone who is logged in, also while the password must be changed.
     Session,
     /// Who holds the permission. What a vendor must not know of answers 404.
@@ -19,7 +21,7 @@ impl Access {
     /// Whether a role may call it.
     pub fn allows(self, role: Role) -> bool {
         match self {
-            Self::Public | Self::Session => true,
+            Self::Public | Self::Device | Self::Session => true,
             Self::Needs(permission) => role.may(permission),
             Self::MovesCases => model::case::CaseMove::ALL.into_iter().any(|wanted| role.may_move(wanted)),
         }
@@ -28,6 +30,7 @@ impl Access {
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Public => "Needs no login.",
+            Self::Device => "Needs the device's credential (HTTP Basic).",
             Self::Session => "Needs a login.",
             Self::Needs(Permission::View) => "Needs `view`.",
             Self::Needs(Permission::ViewOwnDevices) => "Needs `view_own_devices`; a vendor sees its own devices only.",

@@ -28,7 +28,7 @@ pub(crate) async fn guard(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "bad_origin", "the request comes from another site"));
     }
     let peer = peer(&request, &state.config.trusted_proxies);
-    if access != Access::Public {
+    if !matches!(access, Access::Public | Access::Device) {
         let caller = caller(&state, request.headers(), peer.clone()).await?;
         check(access, &caller)?;
         request.extensions_mut().insert(caller);

@@ -4,6 +4,7 @@
 use crate::book::Book;
 use crate::dto::health::Health;
 use crate::dto::overview::Kpi;
+use crate::handlers::arrivals;
 use crate::live::Sockets;
 use crate::net::Network;
 use crate::pulse::Pulse;
@@ -22,7 +23,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What the wiring hands over.
@@ -155,6 +156,8 @@ pub struct Inner {
     /// Open alerts, kept by [`crate::run`].
     pub(crate) book: Book,
     pub(crate) throttle: Throttle,
+    /// Places for payloads over HTTP on their way to the disk.
+    pub(crate) arrivals: Semaphore,
     pub(crate) sockets: Sockets,
     pub(crate) kpi: watch::Sender<Arc<Kpi>>,
     pub(crate) health: watch::Sender<Option<Arc<Health>>>,
@@ -211,6 +214,7 @@ impl AppState {
             started,
             book: Book::default(),
             throttle: Throttle::default(),
+            arrivals: Semaphore::new(arrivals::IN_FLIGHT_MAX),
             sockets,
             kpi: watch::channel(Arc::default()).0,
             health: watch::channel(None).0,

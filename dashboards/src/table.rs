@@ -2,6 +2,7 @@
 
 use crate::access::Access;
 use crate::dto::alerts::{Acknowledge, AlertDetail, AlertQuery, AlertRow, NewComment};
+use crate::dto::arrivals::{Arrived, DevicePayload};
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
 use crate::dto::devices::{
@@ -28,8 +29,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    alerts, auth, cases, credentials, devices, explain, frames, imports, map, overview, quarantine, registers, rules,
-    series, subjects, users,
+    alerts, arrivals, auth, cases, credentials, devices, explain, frames, imports, map, overview, quarantine,
+    registers, rules, series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
@@ -130,6 +131,22 @@ pub(crate) fn routes() -> Vec<Route> {
             .body::<NewInstallation>()
             .reply_list::<InstallationRow>()
             .to(devices::install),
+        post(
+            "/devices/{id}/telemetry",
+            Access::Public,
+            "Readings of a device over HTTP; answered once they are on disk",
+        )
+        .body::<DevicePayload>()
+        .reply::<Arrived>()
+        .to(arrivals::telemetry),
+        post(
+            "/devices/{id}/events",
+            Access::Public,
+            "Events of a camera or washer over HTTP; answered once they are on disk",
+        )
+        .body::<DevicePayload>()
+        .reply::<Arrived>()
+        .to(arrivals::events),
         get("/devices/{id}/explanation", OWN, "One frame of a device, byte by byte")
             .query::<ExplainQuery>()
             .reply::<ExplainedFrame>()

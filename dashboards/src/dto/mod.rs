@@ -4,6 +4,7 @@
 //! milliseconds. No handler logic lives here.
 
 pub mod alerts;
+pub mod arrivals;
 pub mod auth;
 pub mod cases;
 pub mod common;

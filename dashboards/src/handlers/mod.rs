@@ -2,6 +2,7 @@
 //! domain is decided here.
 
 pub(crate) mod alerts;
+pub(crate) mod arrivals;
 pub(crate) mod auth;
 pub(crate) mod cases;
 pub(crate) mod credentials;

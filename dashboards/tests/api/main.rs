@@ -4,6 +4,7 @@
 
 extern crate lantian_dashboards as dashboards;
 
+mod arrivals;
 mod auth;
 mod bench;
 mod cases;

@@ -425,7 +425,11 @@ export interface paths {
          */
         get: operations["get_devices_id_events"];
         put?: never;
-        post?: never;
+        /**
+         * Events of a camera or washer over HTTP; answered once they are on disk
+         * @description Needs no login.
+         */
+        post: operations["post_devices_id_events"];
         delete?: never;
         options?: never;
         head?: never;
@@ -526,6 +530,26 @@ export interface paths {
         get: operations["get_devices_id_series"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/telemetry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Readings of a device over HTTP; answered once they are on disk
+         * @description Needs no login.
+         */
+        post: operations["post_devices_id_telemetry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1301,6 +1325,18 @@ export interface components {
             needs_reason: boolean;
             to: components["schemas"]["CaseState"];
         };
+        /** @description The payload is on disk. Records are settled after this answer: they may still be duplicates, or be quarantined. */
+        Arrived: {
+            position: components["schemas"]["JournalPlace"];
+            /** @description What could not be read; the raw bytes are kept, and what can be used is used. */
+            problems: components["schemas"]["PayloadProblem"][];
+            received: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Records that were read in it.
+             */
+            records: number;
+        };
         AuditRow: {
             /** @description `edit`, `login`, `credential_issued` … */
             action: string;
@@ -1559,6 +1595,21 @@ export interface components {
             /** @description Snapshot: all; delta: those that changed. */
             values: components["schemas"]["LatestValue"][];
             verdict?: components["schemas"]["Verdict"] | null;
+        };
+        /**
+         * @description The simplest record; an array of them, positions and events are taken as over MQTT, see docs/vendors.md. Authenticated by HTTP Basic with
+         *     the device's MQTT user name and token; `{id}` is the device's code.
+         */
+        DevicePayload: {
+            /**
+             * Format: int64
+             * @description Event time in milliseconds since 1970, UTC; absent: the time of arrival.
+             */
+            ts?: number | null;
+            /** @description By the codes of the device's profile. */
+            values: {
+                [key: string]: number;
+            };
         };
         /** @description A device in short. */
         DeviceRef: {
@@ -2200,6 +2251,18 @@ export interface components {
             silent: components["schemas"]["SilentDevice"][];
             /** @description Worst and oldest first, at most 20. */
             worst_alerts: components["schemas"]["AlertRow"][];
+        };
+        /** @description Something of a payload that could not be used. */
+        PayloadProblem: {
+            /** @description Stable word: `time_unreadable`. */
+            code: string;
+            /**
+             * Format: int64
+             * @description Byte offset in the payload.
+             */
+            offset: number;
+            /** @description `[3].values.fume`; empty: the whole payload. */
+            place: string;
         };
         PermitRef: {
             code: string;
@@ -3551,6 +3614,41 @@ export interface operations {
             };
         };
     };
+    post_devices_id_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DevicePayload"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_devices_id_explanation: {
         parameters: {
             query: {
@@ -3716,6 +3814,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_devices_id_telemetry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DevicePayload"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
                 };
             };
             /** @description A problem */
