@@ -18,7 +18,7 @@ use crate::edge::Edge;
 use crate::tcp::{self, TcpConfig};
 use model::envelope::ProtocolKind;
 use protocol::hj212::SEGMENT_BYTES_MAX;
-use tokio::net::TcpListener;
+use tls::Ports;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,9 @@ impl Default for Hj212Config {
 }
 
 /// Serves until `cancel`.
-pub async fn serve(listener: TcpListener, edge: Edge, config: Hj212Config, cancel: CancellationToken) {
+pub async fn serve(ports: impl Into<Ports>, edge: Edge, config: Hj212Config, cancel: CancellationToken) {
     let segment_bytes_max = config.segment_bytes_max;
-    tcp::serve(listener, ProtocolKind::Hj212, edge, config.tcp, cancel, move |opening| {
+    tcp::serve(ports, ProtocolKind::Hj212, edge, config.tcp, cancel, move |opening| {
         Hj212Session::new(opening, segment_bytes_max)
     })
     .await;

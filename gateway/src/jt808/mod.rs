@@ -23,7 +23,7 @@ use crate::edge::Edge;
 use crate::tcp::{self, TcpConfig};
 use model::envelope::ProtocolKind;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tls::Ports;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,6 @@ impl Default for Jt808Config {
 }
 
 /// Serves until `cancel`.
-pub async fn serve(listener: TcpListener, edge: Edge, config: Jt808Config, cancel: CancellationToken) {
-    tcp::serve(listener, ProtocolKind::Jt808, edge, config.tcp, cancel, Jt808Session::new).await;
+pub async fn serve(ports: impl Into<Ports>, edge: Edge, config: Jt808Config, cancel: CancellationToken) {
+    tcp::serve(ports, ProtocolKind::Jt808, edge, config.tcp, cancel, Jt808Session::new).await;
 }

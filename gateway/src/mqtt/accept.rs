@@ -6,6 +6,8 @@ use super::connection::{Connection, Start};
 use super::hub::Hub;
 use super::session::{Port, SessionKey};
 use super::{Front, grants, metrics};
+use crate::tcp::TLS_ON_PLAIN;
+use crate::tcp::door::misdirected;
 use ::metrics::counter;
 use bytes::{Bytes, BytesMut};
 use model::envelope::ProtocolKind;
@@ -16,8 +18,9 @@ use protocol::mqtt::topic::Topic;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tls::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 /// Longest client id.
@@ -31,7 +34,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// A refusal that the client does not read is not waited for.
 const REFUSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(super) async fn serve(front: &Front, listener: TcpListener) {
+pub(super) async fn serve(front: &Front, listener: TcpListener, tls: Option<Acceptor>) {
     loop {
         // Both are cancel-safe.
         let accepted = tokio::select! {
@@ -54,11 +57,39 @@ pub(super) async fn serve(front: &Front, listener: TcpListener) {
             tracing::debug!(%error, "a connection was gone before it began");
             continue;
         }
-        let (hub, stop) = (Arc::clone(&front.hub), front.stop.clone());
+        let (hub, stop, tls) = (Arc::clone(&front.hub), front.stop.clone(), tls.clone());
         front.tasks.spawn(async move {
-            client(&hub, stream, peer.to_string(), &stop).await;
+            let peer = peer.to_string();
+            match tls {
+                None => client(&hub, stream, peer, &stop).await,
+                // On the heap, so that a plain connection does not carry the room that TLS takes.
+                Some(acceptor) => Box::pin(client_over_tls(&hub, &acceptor, stream, peer, &stop)).await,
+            }
             drop(place);
         });
+    }
+}
+
+async fn client_over_tls(
+    hub: &Arc<Hub>,
+    acceptor: &Acceptor,
+    stream: TcpStream,
+    peer: String,
+    stop: &CancellationToken,
+) {
+    // The one that loses is given up for good.
+    let done = tokio::select! {
+        () = stop.cancelled() => return,
+        done = acceptor.accept(stream) => done,
+    };
+    match done {
+        Ok(stream) => client(hub, stream, peer, stop).await,
+        Err(refused) => {
+            counter!(metrics::CONNECT_REFUSED_TOTAL, "why" => "handshake").increment(1);
+            if let Some(advice) = refused.why.advice() {
+                misdirected(&hub.edge, ProtocolKind::Mqtt, &peer, advice);
+            }
+        }
     }
 }
 
@@ -75,6 +106,11 @@ where
     };
     let connect = match connect {
         Ok(Ok(connect)) => connect,
+        Ok(Err(Some(_))) if tls::looks_like_tls(&buffer) => {
+            counter!(metrics::CONNECT_REFUSED_TOTAL, "why" => "tls_on_plain").increment(1);
+            misdirected(&hub.edge, ProtocolKind::Mqtt, &peer, TLS_ON_PLAIN);
+            return;
+        }
         Ok(Err(Some(error))) => {
             refuse_bytes(hub, &mut stream, &peer, &error, &buffer).await;
             return;

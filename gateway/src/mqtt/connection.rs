@@ -8,13 +8,15 @@
 //!               ◀─ deliveries ◀─ session's queue
 //! ```
 
+mod outgoing;
+
 use super::closing::Closing;
 use super::codec::{self, DecodeError, Version, Will};
 use super::hub::{Hub, Route};
 use super::inbound::Resolved;
 use super::index::Matched;
 use super::metrics;
-use super::session::{Done, Kick, Message, Port, Pull, Session, lock};
+use super::session::{Done, Kick, Message, Port, Session, lock};
 use crate::budget::Share;
 use ::metrics::counter;
 use bytes::{Bytes, BytesMut};
@@ -153,6 +155,8 @@ pub(super) struct Connection<S> {
     pub(super) aliases: Vec<Option<Bytes>>,
     /// It counts among the fan-out's clients.
     pub(super) routed: bool,
+    /// The stream may hold bytes back.
+    unflushed: bool,
     closing: Option<Closing>,
 }
 
@@ -201,6 +205,7 @@ where
             next_topic: 0,
             aliases: Vec::new(),
             routed: false,
+            unflushed: false,
             closing: None,
         };
         if start.resumed {
@@ -540,61 +545,5 @@ where
         for After { message, matched } in batch.after {
             self.hub.publish(&message, &matched, Route::Device);
         }
-    }
-
-    fn pull_terms(&self) -> Pull {
-        Pull {
-            version: self.version,
-            window: self.receive_maximum,
-            packet_bytes_max: self.packet_bytes_max,
-            now: self.hub.edge.clock.now(),
-            room: OUT_BYTES_MAX,
-        }
-    }
-
-    fn deliver(&mut self) -> bool {
-        if !self.port.take_mail() && !self.pull {
-            return false;
-        }
-        if self.out.len() >= OUT_BYTES_MAX {
-            self.pull = true;
-            return false;
-        }
-        let terms = self.pull_terms();
-        let pulled = lock(&self.session.state).pull(terms, &self.hub.bounds, &mut self.out);
-        self.pull = pulled.more;
-        let meters = &self.hub.meters;
-        meters.delivered.increment(pulled.sent);
-        if pulled.expired + pulled.too_large > 0 {
-            meters.dropped_expired.increment(pulled.expired);
-            meters.dropped_large.increment(pulled.too_large);
-        }
-        if pulled.sent > 0 {
-            self.hub.persist.session(&self.session);
-        }
-        pulled.sent > 0
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        while !self.out.is_empty() {
-            let written = std::pin::pin!(self.stream.write_buf(&mut self.out)).poll(cx);
-            match written {
-                Poll::Ready(Ok(count)) if count > 0 => progress = true,
-                Poll::Ready(_) => {
-                    self.out.clear();
-                    self.close(Closing::Lost);
-                    return true;
-                }
-                Poll::Pending => return progress,
-            }
-        }
-        if progress {
-            // Without this a TLS stream could keep the last bytes to itself; for TCP it is nothing.
-            if let Poll::Ready(Err(_)) = std::pin::pin!(self.stream.flush()).poll(cx) {
-                self.close(Closing::Lost);
-            }
-        }
-        progress
     }
 }

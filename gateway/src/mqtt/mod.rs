@@ -45,6 +45,7 @@ pub mod store;
 
 use crate::edge::Edge;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use hub::Hub;
 use model::seams::FanOut;
 use protocol::mqtt::topic::TopicKind;
@@ -53,8 +54,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::{FileSessionStore, SessionStore};
+use tls::Ports;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -159,12 +160,12 @@ impl Front {
         Ok(Self { hub, stop, tasks, places })
     }
 
-    /// Takes connections until the token given at start is cancelled.
-    pub async fn serve(&self, listener: TcpListener) {
-        accept::serve(self, listener).await;
+    /// Takes connections at all ports until the token given at start is cancelled.
+    pub async fn serve(&self, ports: impl Into<Ports>) {
+        join_all(ports.into().each().map(|(listener, tls)| accept::serve(self, listener, tls))).await;
     }
 
-    /// Serves one client on a stream that is already there, for example after TLS. Returns when it has ended.
+    /// Serves one client on a stream that is already there. Returns when it has ended.
     pub async fn serve_stream<S>(&self, stream: S, peer: String)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,

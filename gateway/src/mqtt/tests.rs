@@ -3,6 +3,7 @@
 
 mod flow;
 mod grants;
+mod secured;
 mod sessions;
 mod stock;
 
@@ -20,6 +21,7 @@ use rumqttc::v5::mqttbytes::v5;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// What the inlet does with a batch.

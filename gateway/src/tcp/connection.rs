@@ -37,6 +37,8 @@ struct Connection<T, S> {
     outstanding: usize,
     starved: bool,
     established: bool,
+    /// Nothing has been read yet.
+    fresh: bool,
     opened: Instant,
     last_frame: Instant,
     partial_since: Option<Instant>,
@@ -76,6 +78,7 @@ where
         outstanding: 0,
         starved: false,
         established: false,
+        fresh: true,
         opened: now,
         last_frame: now,
         partial_since: None,
@@ -178,6 +181,9 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     async fn on_read(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         ::metrics::counter!(metrics::RECEIVED_BYTES_TOTAL, "protocol" => self.label).increment(count);
+        if std::mem::take(&mut self.fresh) && tls::looks_like_tls(bytes) {
+            return Err(CloseReason::TlsOnPlain);
+        }
         self.session.on_bytes(bytes);
         self.advance().await
     }
@@ -253,7 +259,13 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             );
         }
         if !out.send.is_empty() {
-            match timeout(self.config.write_timeout, self.writer.write_all(&out.send)).await {
+            let writer = &mut self.writer;
+            let sent = timeout(self.config.write_timeout, async {
+                writer.write_all(&out.send).await?;
+                // A TLS stream may keep the last bytes to itself; for TCP it is nothing.
+                writer.flush().await
+            });
+            match sent.await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(CloseReason::Io),
                 Err(_) => return Err(CloseReason::SlowReader),

@@ -1,6 +1,7 @@
 //! Refusing at the door, the same way for every session: counted, and a cut sample handed to the doorstep.
 
 use super::Opening;
+use crate::edge::Edge;
 use crate::metrics;
 use bytes::Bytes;
 use model::envelope::ProtocolKind;
@@ -95,6 +96,20 @@ impl Door {
             self.opening.edge.wire.disconnected(device, self.opening.connection, at);
         }
     }
+}
+
+/// A connection that never came to speak the protocol: TLS where none is, none where TLS is, no common ground within TLS.
+/// No bytes of it are kept, for a plain one may begin with its secret.
+pub(crate) fn misdirected(edge: &Edge, protocol: ProtocolKind, peer: &str, detail: &str) {
+    edge.doorstep.refused(Refusal {
+        at: edge.clock.now(),
+        protocol,
+        device: None,
+        peer: peer.to_owned(),
+        reason: RefusalReason::Malformed,
+        detail: detail.to_owned(),
+        sample: Bytes::new(),
+    });
 }
 
 fn cut(sample: &Bytes) -> Bytes {

@@ -5,7 +5,7 @@
 //! journal fails or stalls nothing is answered and the connection is closed: these devices send again.
 
 mod connection;
-mod door;
+pub(crate) mod door;
 mod session;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,18 +18,21 @@ pub use session::{Actions, CloseReason, Session};
 
 use crate::edge::Edge;
 use crate::metrics;
+use futures_util::future::join_all;
 use model::envelope::ProtocolKind;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tls::{Acceptor, Ports};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Bounds of a listener and its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpConfig {
-    /// The listener accepts no more than these at a time.
+    /// No more than these are accepted at a time, over the plain and the TLS port together.
     pub connections_max: usize,
     /// Frames handed to the journal and not yet durable, a connection; then reading stops.
     pub window_frames: usize,
@@ -74,9 +77,9 @@ pub struct Opening {
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Accepts until `cancel`, then waits for the connections, which answer what becomes durable and close.
+/// Accepts at all ports until `cancel`, then waits for the connections, which answer what becomes durable and close.
 pub async fn serve<S, F>(
-    listener: TcpListener,
+    ports: impl Into<Ports>,
     protocol: ProtocolKind,
     edge: Edge,
     config: TcpConfig,
@@ -86,63 +89,131 @@ pub async fn serve<S, F>(
     S: Session + 'static,
     F: Fn(Opening) -> S + Send + Sync + 'static,
 {
-    let label = protocol.code();
-    let permits = Arc::new(Semaphore::new(config.connections_max.max(1)));
-    let mut tasks: JoinSet<()> = JoinSet::new();
-    let mut pause = ACCEPT_PAUSE_MIN;
-    loop {
-        while let Some(ended) = tasks.try_join_next() {
+    let ports: Vec<_> = ports.into().each().collect();
+    // A loop that waits for a connection holds a permit already, and only one of them is the next.
+    let permits = Arc::new(Semaphore::new(config.connections_max.max(1) + ports.len().saturating_sub(1)));
+    let host = Host { protocol, edge, config, cancel, permits, make };
+    join_all(ports.into_iter().map(|(listener, tls)| host.accept(listener, tls))).await;
+}
+
+/// What the ports of a protocol share.
+struct Host<F> {
+    protocol: ProtocolKind,
+    edge: Edge,
+    config: TcpConfig,
+    cancel: CancellationToken,
+    permits: Arc<Semaphore>,
+    make: F,
+}
+
+impl<S, F> Host<F>
+where
+    S: Session + 'static,
+    F: Fn(Opening) -> S + Send + Sync + 'static,
+{
+    async fn accept(&self, listener: TcpListener, tls: Option<Acceptor>) {
+        let (label, cancel) = (self.protocol.code(), &self.cancel);
+        let mut tasks: JoinSet<()> = JoinSet::new();
+        let mut pause = ACCEPT_PAUSE_MIN;
+        loop {
+            while let Some(ended) = tasks.try_join_next() {
+                reap(ended, label);
+            }
+            if self.permits.available_permits() == 0 {
+                ::metrics::counter!(metrics::CONNECTIONS_FULL_TOTAL, "protocol" => label).increment(1);
+            }
+            let permit = tokio::select! {
+                () = cancel.cancelled() => break,
+                permit = Arc::clone(&self.permits).acquire_owned() => permit,
+            };
+            let Ok(permit) = permit else { break };
+            let accepted = tokio::select! {
+                () = cancel.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    pause = ACCEPT_PAUSE_MIN;
+                    tasks.spawn(self.connection(stream, address.to_string(), tls.clone(), permit));
+                }
+                Err(error) => {
+                    ::metrics::counter!(metrics::ACCEPT_ERRORS_TOTAL, "protocol" => label).increment(1);
+                    tracing::debug!(protocol = label, %error, "accept failed");
+                    tokio::select! {
+                        () = cancel.cancelled() => break,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                    pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+                }
+            }
+        }
+        while let Some(ended) = tasks.join_next().await {
             reap(ended, label);
         }
-        if permits.available_permits() == 0 {
-            ::metrics::counter!(metrics::CONNECTIONS_FULL_TOTAL, "protocol" => label).increment(1);
-        }
-        let permit = tokio::select! {
-            () = cancel.cancelled() => break,
-            permit = Arc::clone(&permits).acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { break };
-        let accepted = tokio::select! {
-            () = cancel.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                ::metrics::counter!(metrics::ACCEPT_ERRORS_TOTAL, "protocol" => label).increment(1);
-                tracing::debug!(protocol = label, %error, "accept failed");
-                tokio::select! {
-                    () = cancel.cancelled() => break,
-                    () = tokio::time::sleep(pause) => {}
-                }
-                pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
-                continue;
-            }
-        };
-        pause = ACCEPT_PAUSE_MIN;
+    }
+
+    /// One connection from its first byte to its last.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: String,
+        tls: Option<Acceptor>,
+        permit: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + Send + use<S, F> {
+        let (protocol, edge, config) = (self.protocol, self.edge.clone(), self.config);
+        let label = protocol.code();
         // An answer is a small write that should leave at once; without it all still works.
         stream.set_nodelay(true).ok();
         ::metrics::counter!(metrics::CONNECTIONS_TOTAL, "protocol" => label).increment(1);
         ::metrics::gauge!(metrics::CONNECTIONS, "protocol" => label).increment(1);
         let (cut, wake) = (CancellationToken::new(), Arc::<Notify>::default());
-        let opening = Opening {
+        let session = (self.make)(Opening {
             edge: edge.clone(),
             connection: edge.online.next_connection(),
-            peer: address.to_string(),
+            peer: peer.clone(),
             cut: cut.clone(),
             wake: Arc::clone(&wake),
-        };
-        let session = make(opening);
-        let edge = edge.clone();
-        let signals = Signals { cut, wake, cancel: cancel.clone() };
-        tasks.spawn(async move {
-            let reason = run(stream, session, edge, config, signals).await;
+        });
+        let signals = Signals { cut, wake, cancel: self.cancel.clone() };
+        async move {
+            let reason = match tls {
+                None => run(stream, session, edge.clone(), config, signals).await,
+                // On the heap, so that a plain connection does not carry the room that TLS takes.
+                Some(acceptor) => {
+                    Box::pin(run_tls(acceptor, stream, session, (protocol, &peer), edge.clone(), config, signals)).await
+                }
+            };
+            if reason == CloseReason::TlsOnPlain {
+                door::misdirected(&edge, protocol, &peer, TLS_ON_PLAIN);
+            }
             ::metrics::counter!(metrics::CLOSED_TOTAL, "protocol" => label, "reason" => reason.code()).increment(1);
             drop(permit);
-        });
+        }
     }
-    while let Some(ended) = tasks.join_next().await {
-        reap(ended, label);
+}
+
+async fn run_tls<S: Session>(
+    acceptor: Acceptor,
+    stream: TcpStream,
+    session: S,
+    (protocol, peer): (ProtocolKind, &str),
+    edge: Edge,
+    config: TcpConfig,
+    signals: Signals,
+) -> CloseReason {
+    // The one that loses is given up for good.
+    let done = tokio::select! {
+        () = signals.cancel.cancelled() => return CloseReason::Stopping,
+        done = acceptor.accept(stream) => done,
+    };
+    match done {
+        Ok(stream) => run(stream, session, edge, config, signals).await,
+        Err(refused) => {
+            if let Some(advice) = refused.why.advice() {
+                door::misdirected(&edge, protocol, peer, advice);
+            }
+            CloseReason::Handshake
+        }
     }
 }
 
@@ -153,3 +224,6 @@ fn reap(ended: Result<(), tokio::task::JoinError>, label: &'static str) {
         tracing::error!(protocol = label, %error, "a session ended by a panic");
     }
 }
+
+/// What is told of a TLS client on a plain port.
+pub(crate) const TLS_ON_PLAIN: &str = "TLS on the plain port; use the TLS port or switch TLS off at the device";

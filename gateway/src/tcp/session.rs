@@ -73,6 +73,10 @@ pub enum CloseReason {
     TakenOver,
     /// The credential changed or the device was switched off.
     Revoked,
+    /// The TLS handshake failed.
+    Handshake,
+    /// It began with a TLS handshake on a plain port.
+    TlsOnPlain,
     /// We stop.
     Stopping,
 }
@@ -90,6 +94,8 @@ impl CloseReason {
             Self::SlowReader => "slow_reader",
             Self::TakenOver => "taken_over",
             Self::Revoked => "revoked",
+            Self::Handshake => "handshake",
+            Self::TlsOnPlain => "tls_on_plain",
             Self::Stopping => "stopping",
         }
     }

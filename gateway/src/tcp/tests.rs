@@ -1,5 +1,7 @@
 //! Promises of the connection loop, shown with HJ 212 sessions over an in-memory pipe.
 
+mod secured;
+
 use super::testing::{World, device};
 use super::{CloseReason, Opening, Signals, TcpConfig, run, serve};
 use crate::hj212::Hj212Session;
