@@ -3,6 +3,7 @@
 
 use crate::access::Access;
 use crate::extract::Caller;
+use crate::listener::OverTls;
 use crate::net::{self, Network};
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
@@ -28,14 +29,20 @@ pub(crate) async fn guard(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "bad_origin", "the request comes from another site"));
     }
     let peer = peer(&request, &state.config.trusted_proxies);
+    let secure = Secure(state.config.secure_cookie || request.extensions().get::<OverTls>().is_some());
     if !matches!(access, Access::Public | Access::Device) {
         let caller = caller(&state, request.headers(), peer.clone()).await?;
         check(access, &caller)?;
         request.extensions_mut().insert(caller);
     }
     request.extensions_mut().insert(Peer(peer));
+    request.extensions_mut().insert(secure);
     Ok(next.run(request).await)
 }
+
+/// The browser reached us over TLS, ours or a proxy's: the cookie may travel over TLS alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Secure(pub(crate) bool);
 
 /// Address the request came from, without the port; behind trusted proxies the one that they name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -42,7 +42,7 @@ mod view;
 
 pub use extract::Caller;
 pub use guard::COOKIE;
-pub use listener::{ListenerConfig, serve};
+pub use listener::{ListenerConfig, OverTls, serve};
 pub use net::Network;
 pub use problem::{ApiError, ApiResult};
 pub use pulse::Pulse;

@@ -14,7 +14,7 @@ pub const ORIGIN_REFUSED: &str = "dashboards_origin_refused_total";
 pub const TIMEOUTS: &str = "dashboards_request_timeouts_total";
 /// HTTP connections open now, live sockets among them.
 pub const HTTP_CONNECTIONS: &str = "dashboards_http_connections";
-/// Connections that were turned away, by the bound that was reached.
+/// Connections that were turned away, by the bound that was reached, or what was wrong with TLS (`plain`, `tls_on_plain`, `handshake`).
 pub const HTTP_REFUSED: &str = "dashboards_http_refused_total";
 /// Connections that were cut because they took too long, by what took too long.
 pub const HTTP_CUT: &str = "dashboards_http_cut_total";

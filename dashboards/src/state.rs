@@ -80,7 +80,7 @@ pub struct WebConfig {
     pub listeners: Listeners,
     /// A folder to serve the page from instead of the embedded one.
     pub web_dir: Option<PathBuf>,
-    /// The cookie is marked `Secure`: behind TLS.
+    /// The cookie is marked `Secure` always: behind a proxy with TLS. Over our own TLS it is anyway.
     pub secure_cookie: bool,
     /// Origins besides the request's own host that may change things: a development server.
     pub origins: Vec<String>,

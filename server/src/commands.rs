@@ -9,7 +9,7 @@ use ledger::{Author, Issued, NewPerson, Role};
 use model::id::{DeviceId, InstallationId, SubjectId};
 use model::principal::Grants;
 use model::register::{Installation, ModbusPoll, Object};
-use model::time::EventTime;
+use model::time::{Clock, EventTime, SystemClock};
 use std::path::Path;
 
 mod backup;
@@ -25,18 +25,22 @@ const DATA_FORMAT: &str = "1";
 /// Lines of a plan that are printed for each kind of change.
 const LINES_MAX: usize = 40;
 
-/// Reads and validates the configuration, or its defaults.
+/// Reads and validates the configuration, or its defaults; for the commands that use them also the files of the certificate.
 ///
 /// # Errors
 /// Every problem with its key.
-pub(crate) fn read_config(path: Option<&Path>) -> Result<Config, Vec<Problem>> {
+pub(crate) fn read_config(path: Option<&Path>, command: &Command) -> Result<Config, Vec<Problem>> {
     let text = match path {
         None => String::new(),
         Some(path) => std::fs::read_to_string(path).map_err(|error| {
             vec![Problem { key: path.display().to_string(), message: format!("cannot be read: {error}") }]
         })?,
     };
-    Config::parse(&text, &Environment(Box::new(|name| std::env::var(name).ok())))
+    let config = Config::parse(&text, &Environment(Box::new(|name| std::env::var(name).ok())))?;
+    if matches!(command, Command::Serve | Command::Config(_)) {
+        config.look_at_certificate(SystemClock.now())?;
+    }
+    Ok(config)
 }
 
 /// A command that only reads makes no new data folder: a wrong `data.dir` must not look like an empty district.
@@ -76,6 +80,9 @@ pub(crate) fn run(command: Command, config: Config) -> Result<()> {
             Ok(())
         }
         Command::Config(ConfigCommand::Check) => {
+            for warning in config.look_at_certificate(SystemClock.now()).unwrap_or_default() {
+                println!("warning: {warning}");
+            }
             println!("the configuration is right");
             Ok(())
         }

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(BAD_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let config = match commands::read_config(cli.config.as_deref()) {
+    let config = match commands::read_config(cli.config.as_deref(), &cli.command) {
         Ok(config) => config,
         Err(problems) => {
             for problem in &problems {

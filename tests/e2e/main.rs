@@ -9,6 +9,7 @@ mod crash;
 mod durability;
 mod operator;
 mod projection;
+mod secured;
 mod stock;
 mod verdicts;
 mod wire;

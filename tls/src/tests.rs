@@ -228,13 +228,13 @@ fn every_problem_of_the_files_has_its_key() {
     let text = folder.path().join("text.pem");
     std::fs::write(&text, "not PEM at all").unwrap();
     let locked = folder.path().join("locked.pem");
-    std::fs::write(&locked, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n").unwrap();
+    std::fs::write(&locked, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+        .unwrap();
     let missing = folder.path().join("missing.pem");
     let told = |files: &Files| -> Vec<String> {
         load(files).map_or_else(|problems| problems.iter().map(ToString::to_string).collect(), |_| Vec::new())
     };
-    let all =
-        told(&Files { certificate: text.clone(), key: locked, clients: ClientAuth::Required(missing.clone()) });
+    let all = told(&Files { certificate: text.clone(), key: locked, clients: ClientAuth::Required(missing.clone()) });
     assert_eq!(all.len(), 3, "{all:?}");
     assert!(all[0].starts_with("certificate: no certificate in"), "{all:?}");
     assert!(all[1].starts_with("key: the key is encrypted"), "{all:?}");

@@ -41,6 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rumqttc", &["lantian-gateway", "device-sim", "e2e"]),
     ("tokio-modbus", &["lantian-gateway", "device-sim", "e2e"]),
     ("influxdb2", &["lantian-ingest", "e2e"]),
+    ("tokio-rustls", &["lantian-tls"]),
     ("chrono", &[]),
 ];
 

@@ -3,7 +3,7 @@
 use crate::dto::auth::{Capability, ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::words::Language;
 use crate::extract::{Caller, Json};
-use crate::guard::{COOKIE, Peer, cookie};
+use crate::guard::{COOKIE, Peer, Secure, cookie};
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use axum::Extension;
@@ -15,6 +15,7 @@ use ledger::{LoginError, Permission, Person};
 pub(crate) async fn login(
     State(state): State<AppState>,
     Extension(Peer(peer)): Extension<Peer>,
+    Extension(secure): Extension<Secure>,
     headers: HeaderMap,
     Json(request): Json<LoginRequest>,
 ) -> ApiResult<Response> {
@@ -27,7 +28,7 @@ pub(crate) async fn login(
     match state.ledger.people().login(&request.name, &request.password, &peer).await {
         Ok(login) => {
             state.throttle.passed(&peer);
-            answer(&state, me(&login.person, language(&headers)), Some(&login.token))
+            answer(me(&login.person, language(&headers)), Some((&login.token, secure)))
         }
         Err(error) => {
             // A locked account is not asked for its password: such an attempt is no guess and makes no wait longer.
@@ -52,36 +53,33 @@ pub(crate) async fn who(caller: Caller, headers: HeaderMap) -> Json<Me> {
 
 pub(crate) async fn change_password(
     State(state): State<AppState>,
+    Extension(secure): Extension<Secure>,
     caller: Caller,
     headers: HeaderMap,
     Json(request): Json<ChangePassword>,
 ) -> ApiResult<Response> {
     let people = state.ledger.people();
     match people.change_password(&caller.login, &request.old, &request.new, &caller.origin).await {
-        Ok(login) => answer(&state, me(&login.person, language(&headers)), Some(&login.token)),
+        Ok(login) => answer(me(&login.person, language(&headers)), Some((&login.token, secure))),
         Err(error) => Err(refused(&state, error)),
     }
 }
 
 /// The choice is kept in a cookie of the browser: it is about the screen, not about the person.
-pub(crate) async fn set_language(
-    State(state): State<AppState>,
-    caller: Caller,
-    Json(request): Json<SetLanguage>,
-) -> ApiResult<Response> {
+pub(crate) async fn set_language(caller: Caller, Json(request): Json<SetLanguage>) -> ApiResult<Response> {
     let word = match request.language {
         Language::ZhCn => "zh-CN",
         Language::En => "en",
     };
-    let mut response = answer(&state, me_of(&caller, request.language), None)?;
+    let mut response = answer(me_of(&caller, request.language), None)?;
     set_cookie(&mut response, &format!("{LANGUAGE}={word}; Path=/; SameSite=Strict; Max-Age=31536000"))?;
     Ok(response)
 }
 
-fn answer(state: &AppState, me: Me, token: Option<&str>) -> ApiResult<Response> {
+fn answer(me: Me, token: Option<(&str, Secure)>) -> ApiResult<Response> {
     let mut response = Json(me).into_response();
-    if let Some(token) = token {
-        let secure = if state.config.secure_cookie { "; Secure" } else { "" };
+    if let Some((token, Secure(secure))) = token {
+        let secure = if secure { "; Secure" } else { "" };
         set_cookie(&mut response, &format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}"))?;
     }
     Ok(response)

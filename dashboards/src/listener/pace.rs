@@ -2,13 +2,13 @@
 //! answer has been taken ([`Answer`]); the connection's task asks for the moment at which it has to be cut.
 
 use super::seats::Seat;
+use crate::metrics as names;
 use axum::body::{Body, HttpBody};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,15 +71,17 @@ impl Pace {
 
 /// A stream that tells its [`Pace`] and holds its seat for as long as it lives, also as an upgraded one.
 #[derive(Debug)]
-pub(super) struct Paced {
-    stream: TcpStream,
+pub(super) struct Paced<S> {
+    stream: S,
     pace: Arc<Pace>,
     _seat: Seat,
+    /// Nothing has been read yet.
+    fresh: bool,
 }
 
-impl Paced {
-    pub(super) const fn new(stream: TcpStream, pace: Arc<Pace>, seat: Seat) -> Self {
-        Self { stream, pace, _seat: seat }
+impl<S> Paced<S> {
+    pub(super) const fn new(stream: S, pace: Arc<Pace>, seat: Seat) -> Self {
+        Self { stream, pace, _seat: seat, fresh: true }
     }
 
     fn wrote(&self, done: Poll<std::io::Result<usize>>) -> Poll<std::io::Result<usize>> {
@@ -90,18 +92,23 @@ impl Paced {
     }
 }
 
-impl AsyncRead for Paced {
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         let done = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
             self.pace.read(Instant::now());
+            let read = buf.filled().get(before..).unwrap_or_default();
+            if std::mem::take(&mut self.fresh) && tls::looks_like_tls(read) {
+                metrics::counter!(names::HTTP_REFUSED, "reason" => "tls_on_plain").increment(1);
+                return Poll::Ready(Err(std::io::ErrorKind::InvalidData.into()));
+            }
         }
         done
     }
 }
 
-impl AsyncWrite for Paced {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.wrote(done)

@@ -1,5 +1,7 @@
 //! Real sockets against the listener's bounds.
 
+mod secured;
+
 use super::*;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::routing::get;

@@ -171,3 +171,23 @@ async fn attempts_at_a_locked_account_make_no_wait_longer() {
     bench.clock.advance_ms(31_000);
     bench.post("/auth/login", "", json!({"name": "li", "password": PASSWORD})).await.ok();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cookie_that_came_over_tls_travels_over_tls_alone() {
+    let bench = Bench::new().await;
+    bench.person("li", Role::Viewer, "").await;
+    for (over_tls, marked) in [(false, false), (true, true)] {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri("/api/v1/auth/login")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(json!({"name": "li", "password": PASSWORD}).to_string()))
+            .unwrap();
+        if over_tls {
+            request.extensions_mut().insert(dashboards::OverTls);
+        }
+        let answer = bench.send(request).await;
+        answer.ok();
+        assert_eq!(answer.headers[header::SET_COOKIE].to_str().unwrap().contains("; Secure"), marked);
+    }
+}

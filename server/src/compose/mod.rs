@@ -6,6 +6,7 @@
 //! ```
 
 mod judge;
+mod listeners;
 mod machine;
 mod outbox;
 mod projection;
@@ -28,11 +29,11 @@ use ingest::live::{FanOutFeed, LiveConfig, LiveHub};
 use ingest::quarantine::{Porch, PorchConfig, WireTrace, WireTraceConfig};
 use ingest::worker::{Worker, WorkerConfig, WorkerParts};
 use ledger::{Keys, Ledger};
+use listeners::{Listeners, Tls};
 use model::time::{Clock, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -75,12 +76,16 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let failed = CancellationToken::new();
     let phases = Phases::new(&failed);
     let _lock = crate::commands::lock(&config.data_dir)?;
-    let listeners = Listeners::bind(&config).await?;
+    let tls = Tls::open(&config)?;
+    let listeners = Listeners::bind(&config, tls.as_ref()).await?;
     let stores = open_stores(&config).await?;
     let journal = open_journal(&config, &stores.clock)?;
     outbox::publish(&stores.ledger, &journal).await.context("publish the registers' revisions")?;
     let system = System::start(&config, stores, journal, &phases).await?;
     system.open_ports(&config, listeners, &phases);
+    if let Some(tls) = tls {
+        phases.gateway.spawn("certificate", tls.keep(Arc::clone(&system.edge.clock), phases.gateway.token()));
+    }
     if let Some(address) = config.metrics_listen {
         phases.page.spawn("metrics", telemetry::serve_metrics(address, metrics, phases.page.token()));
     }
@@ -120,31 +125,6 @@ impl Phases {
             judge: phase("judge"),
             projections: phase("projections"),
         }
-    }
-}
-
-/// Ports are bound before anything else, so that a taken one stops the start before a store is touched.
-struct Listeners {
-    mqtt: Option<TcpListener>,
-    hj212: Option<TcpListener>,
-    jt808: Option<TcpListener>,
-    web: Option<TcpListener>,
-}
-
-impl Listeners {
-    async fn bind(config: &Config) -> Result<Self> {
-        async fn bind(what: &str, address: Option<std::net::SocketAddr>) -> Result<Option<TcpListener>> {
-            let Some(address) = address else { return Ok(None) };
-            let listener =
-                TcpListener::bind(address).await.with_context(|| format!("listen at {address} for {what}"))?;
-            Ok(Some(listener))
-        }
-        Ok(Self {
-            mqtt: bind("MQTT (mqtt.listen)", config.gateway.mqtt).await?,
-            hj212: bind("HJ 212 (hj212.listen)", config.gateway.hj212).await?,
-            jt808: bind("JT/T 808 (jt808.listen)", config.gateway.jt808).await?,
-            web: bind("the page (web.listen)", config.web.listen).await?,
-        })
     }
 }
 
@@ -268,31 +248,26 @@ impl System {
     fn open_ports(&self, config: &Config, listeners: Listeners, phases: &Phases) {
         let stop = phases.gateway.token();
         let (edge, gateway) = (self.edge.clone(), &config.gateway);
-        if let Some(listener) = listeners.mqtt {
-            let front = self.front.clone();
-            phases.gateway.spawn("mqtt", async move {
-                front.serve(listener).await;
-                Ok(())
-            });
-        }
-        if let Some(listener) = listeners.hj212 {
-            let mut own = gateway::hj212::Hj212Config::default();
-            own.tcp.connections_max = count(gateway.hj212_connections_max);
-            let serving = gateway::hj212::serve(listener, edge.clone(), own, stop.clone());
-            phases.gateway.spawn("hj212", async move {
-                serving.await;
-                Ok(())
-            });
-        }
-        if let Some(listener) = listeners.jt808 {
-            let mut own = gateway::jt808::Jt808Config::default();
-            own.tcp.connections_max = count(gateway.jt808_connections_max);
-            let serving = gateway::jt808::serve(listener, edge.clone(), own, stop.clone());
-            phases.gateway.spawn("jt808", async move {
-                serving.await;
-                Ok(())
-            });
-        }
+        // A protocol without a port ends at once.
+        let front = self.front.clone();
+        phases.gateway.spawn("mqtt", async move {
+            front.serve(listeners.mqtt).await;
+            Ok(())
+        });
+        let mut own = gateway::hj212::Hj212Config::default();
+        own.tcp.connections_max = count(gateway.hj212_connections_max);
+        let serving = gateway::hj212::serve(listeners.hj212, edge.clone(), own, stop.clone());
+        phases.gateway.spawn("hj212", async move {
+            serving.await;
+            Ok(())
+        });
+        let mut own = gateway::jt808::Jt808Config::default();
+        own.tcp.connections_max = count(gateway.jt808_connections_max);
+        let serving = gateway::jt808::serve(listeners.jt808, edge.clone(), own, stop.clone());
+        phases.gateway.spawn("jt808", async move {
+            serving.await;
+            Ok(())
+        });
         if gateway.modbus {
             let polling = gateway::modbus::serve(edge, gateway::modbus::ModbusConfig::default(), stop);
             phases.gateway.spawn("modbus", async move {
@@ -300,20 +275,18 @@ impl System {
                 Ok(())
             });
         }
-        if let Some(listener) = listeners.web {
-            let (app, stop) = (self.app.clone(), phases.page.token());
-            let bounds = dashboards::ListenerConfig {
-                connections_max: count(config.web.connections_max),
-                connections_per_address_max: count(config.web.connections_per_address_max),
-                header_timeout: config.web.header_timeout,
-                idle_timeout: config.web.idle_timeout,
-                trusted_proxies: config.web.trusted_proxies.clone(),
-            };
-            phases.page.spawn("page", async move {
-                dashboards::serve(listener, dashboards::router(app), bounds, stop).await;
-                Ok(())
-            });
-        }
+        let (app, stop) = (self.app.clone(), phases.page.token());
+        let bounds = dashboards::ListenerConfig {
+            connections_max: count(config.web.connections_max),
+            connections_per_address_max: count(config.web.connections_per_address_max),
+            header_timeout: config.web.header_timeout,
+            idle_timeout: config.web.idle_timeout,
+            trusted_proxies: config.web.trusted_proxies.clone(),
+        };
+        phases.page.spawn("page", async move {
+            dashboards::serve(listeners.web, dashboards::router(app), bounds, stop).await;
+            Ok(())
+        });
         let app = self.app.clone();
         phases.page.spawn("push", async move {
             dashboards::run(app).await;
@@ -371,8 +344,12 @@ async fn open_judge(main: &Database, ledger: &Ledger, journal: &Arc<Journal>, ca
 }
 
 fn web_config(config: &Config) -> WebConfig {
-    let listeners =
-        dashboards::Listeners { mqtt: config.gateway.mqtt, hj212: config.gateway.hj212, jt808: config.gateway.jt808 };
+    let gateway = &config.gateway;
+    let listeners = dashboards::Listeners {
+        mqtt: gateway.mqtt.or(gateway.mqtt_tls),
+        hj212: gateway.hj212.or(gateway.hj212_tls),
+        jt808: gateway.jt808.or(gateway.jt808_tls),
+    };
     WebConfig {
         web_dir: config.web.dir.clone(),
         secure_cookie: config.web.https,

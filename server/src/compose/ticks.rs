@@ -147,9 +147,9 @@ fn synchronised() -> bool {
 
 fn listening(gateway: &Gateway) -> Vec<ProtocolKind> {
     let all = [
-        (gateway.mqtt.is_some(), ProtocolKind::Mqtt),
-        (gateway.hj212.is_some(), ProtocolKind::Hj212),
-        (gateway.jt808.is_some(), ProtocolKind::Jt808),
+        (gateway.mqtt.or(gateway.mqtt_tls).is_some(), ProtocolKind::Mqtt),
+        (gateway.hj212.or(gateway.hj212_tls).is_some(), ProtocolKind::Hj212),
+        (gateway.jt808.or(gateway.jt808_tls).is_some(), ProtocolKind::Jt808),
         (gateway.modbus, ProtocolKind::Modbus),
     ];
     all.into_iter().filter_map(|(up, protocol)| up.then_some(protocol)).collect()

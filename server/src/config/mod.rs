@@ -4,6 +4,7 @@
 //! `config/example.toml` shows every key with its default; a test compares the two.
 
 mod reader;
+mod tls;
 
 use dashboards::Network;
 use ingest::chunks::QuarantineRetention;
@@ -12,6 +13,7 @@ pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+pub(crate) use tls::Tls;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -22,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) gateway: Gateway,
     pub(crate) web: Web,
     pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) quarantine: QuarantineRetention,
     pub(crate) influx: Option<Influx>,
     pub(crate) log: Log,
@@ -45,11 +48,14 @@ pub(crate) struct Journal {
 pub(crate) struct Gateway {
     pub(crate) in_flight_mib: u64,
     pub(crate) mqtt: Option<SocketAddr>,
+    pub(crate) mqtt_tls: Option<SocketAddr>,
     pub(crate) mqtt_connections_max: u64,
     pub(crate) mqtt_packet_kib_max: u64,
     pub(crate) hj212: Option<SocketAddr>,
+    pub(crate) hj212_tls: Option<SocketAddr>,
     pub(crate) hj212_connections_max: u64,
     pub(crate) jt808: Option<SocketAddr>,
+    pub(crate) jt808_tls: Option<SocketAddr>,
     pub(crate) jt808_connections_max: u64,
     pub(crate) modbus: bool,
 }
@@ -57,8 +63,9 @@ pub(crate) struct Gateway {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Web {
     pub(crate) listen: Option<SocketAddr>,
+    pub(crate) tls_listen: Option<SocketAddr>,
     pub(crate) dir: Option<PathBuf>,
-    /// The page is reached over TLS: cookies are marked `Secure`.
+    /// A proxy in front speaks TLS: cookies are marked `Secure`.
     pub(crate) https: bool,
     pub(crate) connections_max: u64,
     pub(crate) connections_per_address_max: u64,
@@ -100,6 +107,7 @@ impl Config {
         let config = read(&mut root, environment);
         root.close();
         one_listener_each(&config, &mut problems);
+        tls::wanted_by(&config, &mut problems);
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 }
@@ -127,6 +135,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
         },
         web: root.section("web", |s| Web {
             listen: s.listen("listen", "127.0.0.1:8080"),
+            tls_listen: s.tls_listen("0.0.0.0:8443"),
             dir: s.text("dir").map(PathBuf::from),
             https: s.flag("https", false),
             connections_max: s.number("connections_max", 2_000, 10..=100_000),
@@ -136,6 +145,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             idle_timeout: Duration::from_secs(s.number("idle_timeout_s", 75, 40..=3_600)),
             trusted_proxies: s.list("trusted_proxies"),
         }),
+        tls: root.section("tls", tls::read),
         metrics_listen: root.section("metrics", |s| s.listen("listen", "127.0.0.1:9600")),
         quarantine: root.section("quarantine", |s| QuarantineRetention {
             age_ms_max: i64::try_from(s.number("days", 90, 1..=3_650)).unwrap_or(90) * 86_400_000,
@@ -161,6 +171,10 @@ fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
         ("hj212.listen", config.gateway.hj212),
         ("jt808.listen", config.gateway.jt808),
         ("web.listen", config.web.listen),
+        ("mqtt.tls_listen", config.gateway.mqtt_tls),
+        ("hj212.tls_listen", config.gateway.hj212_tls),
+        ("jt808.tls_listen", config.gateway.jt808_tls),
+        ("web.tls_listen", config.web.tls_listen),
         ("metrics.listen", config.metrics_listen),
     ];
     let known: Vec<(&str, SocketAddr)> =
@@ -197,27 +211,32 @@ fn log_filter(s: &mut Section<'_>) -> String {
 }
 
 fn gateway(root: &mut Section<'_>) -> Gateway {
-    let (mqtt, mqtt_connections_max, mqtt_packet_kib_max) = root.section("mqtt", |s| {
+    let (mqtt, mqtt_tls, mqtt_connections_max, mqtt_packet_kib_max) = root.section("mqtt", |s| {
         (
             s.listen("listen", "127.0.0.1:1883"),
+            s.tls_listen("0.0.0.0:8883"),
             s.number("connections_max", 20_000, 1..=1_000_000),
             s.number("packet_kib_max", 256, 1..=65_536),
         )
     });
-    let (hj212, hj212_connections_max) = root.section("hj212", |s| {
-        (s.listen("listen", "127.0.0.1:9212"), s.number("connections_max", 10_000, 1..=1_000_000))
-    });
-    let (jt808, jt808_connections_max) = root.section("jt808", |s| {
-        (s.listen("listen", "127.0.0.1:9808"), s.number("connections_max", 10_000, 1..=1_000_000))
-    });
+    let framed = |s: &mut Section<'_>, plain: &str, tls: &str| {
+        (s.listen("listen", plain), s.tls_listen(tls), s.number("connections_max", 10_000, 1..=1_000_000))
+    };
+    let (hj212, hj212_tls, hj212_connections_max) =
+        root.section("hj212", |s| framed(s, "127.0.0.1:9212", "0.0.0.0:9213"));
+    let (jt808, jt808_tls, jt808_connections_max) =
+        root.section("jt808", |s| framed(s, "127.0.0.1:9808", "0.0.0.0:9809"));
     Gateway {
         in_flight_mib: 0,
         mqtt,
+        mqtt_tls,
         mqtt_connections_max,
         mqtt_packet_kib_max,
         hj212,
+        hj212_tls,
         hj212_connections_max,
         jt808,
+        jt808_tls,
         jt808_connections_max,
         modbus: root.section("modbus", |s| s.flag("poll", true)),
     }

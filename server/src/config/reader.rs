@@ -135,13 +135,22 @@ impl<'a> Section<'a> {
 
     /// An address to listen at; `"off"` switches the listener off.
     pub(crate) fn listen(&mut self, key: &'static str, default: &str) -> Option<SocketAddr> {
+        self.address(key, default, default)
+    }
+
+    /// The address for TLS beside it; off when it is not there.
+    pub(crate) fn tls_listen(&mut self, example: &str) -> Option<SocketAddr> {
+        self.address("tls_listen", "off", example)
+    }
+
+    fn address(&mut self, key: &'static str, default: &str, example: &str) -> Option<SocketAddr> {
         let text = self.text(key).unwrap_or_else(|| default.to_owned());
         if text == "off" {
             return None;
         }
         let address = text.parse().ok();
         if address.is_none() {
-            self.problem(key, format!("{text:?} is no address; write \"{default}\" or \"off\""));
+            self.problem(key, format!("{text:?} is no address; write \"{example}\" or \"off\""));
         }
         address
     }

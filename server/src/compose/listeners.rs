@@ -1,0 +1,93 @@
+//! The ports, and the certificate they share. Ports are bound before anything else, so that a taken one stops the start
+//! before a store is touched.
+
+use crate::config::Config;
+use anyhow::{Context, Result, anyhow};
+use model::time::Clock;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tls::{Acceptor, Gate, Keeper, Ports};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub(super) struct Listeners {
+    pub(super) mqtt: Ports,
+    pub(super) hj212: Ports,
+    pub(super) jt808: Ports,
+    pub(super) web: Ports,
+}
+
+impl Listeners {
+    pub(super) async fn bind(config: &Config, tls: Option<&Tls>) -> Result<Self> {
+        let (gateway, web) = (&config.gateway, &config.web);
+        Ok(Self {
+            mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls).await?,
+            hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls).await?,
+            jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls).await?,
+            web: ports("web", web.listen, web.tls_listen, tls).await?,
+        })
+    }
+}
+
+async fn ports(
+    name: &'static str,
+    plain: Option<SocketAddr>,
+    secured: Option<SocketAddr>,
+    tls: Option<&Tls>,
+) -> Result<Ports> {
+    let listener = bind(name, "listen", plain).await?;
+    let secured = bind(name, "tls_listen", secured).await?;
+    Ok(Ports { plain: listener, tls: secured.zip(tls.map(|tls| tls.acceptor(name))) })
+}
+
+async fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    Ok(Some(bound.with_context(|| format!("listen at {address} ({name}.{key})"))?))
+}
+
+/// The certificate in use and the bounds of its handshakes.
+pub(super) struct Tls {
+    keeper: Arc<Keeper>,
+    gate: Arc<Gate>,
+    handshake_timeout: Duration,
+    reload: Duration,
+}
+
+impl Tls {
+    pub(super) fn open(config: &Config) -> Result<Option<Self>> {
+        let Some(own) = &config.tls else { return Ok(None) };
+        let keeper = Keeper::open(own.files.clone()).map_err(|problems| {
+            let problems = problems.iter().map(|problem| format!("tls.{problem}")).collect::<Vec<_>>();
+            anyhow!("{}", problems.join("; ")).context("open the certificate")
+        })?;
+        Ok(Some(Self {
+            keeper,
+            gate: Gate::new(super::count(own.handshakes_max)),
+            handshake_timeout: own.handshake_timeout,
+            reload: own.reload,
+        }))
+    }
+
+    fn acceptor(&self, listener: &'static str) -> Acceptor {
+        Acceptor::new(Arc::clone(&self.keeper), Arc::clone(&self.gate), listener, self.handshake_timeout)
+    }
+
+    /// Takes new files over until `stop`; at once when SIGHUP comes.
+    pub(super) async fn keep(self, clock: Arc<dyn Clock>, stop: CancellationToken) -> Result<()> {
+        let mut hangups = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+        let asked = Arc::new(Notify::new());
+        let keeping = tls::keep(self.keeper, self.reload, Arc::clone(&asked), clock, stop.clone());
+        let asking = async {
+            // Cancel-safe.
+            while stop.run_until_cancelled(hangups.recv()).await.flatten().is_some() {
+                asked.notify_one();
+            }
+        };
+        tokio::join!(keeping, asking);
+        Ok(())
+    }
+}
