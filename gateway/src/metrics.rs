@@ -36,6 +36,11 @@ pub const TERMINALS_REFUSED_TOTAL: &str = "gateway_terminals_refused_total";
 /// Registrations that could not be written down and got no answer.
 pub const REGISTRATIONS_UNANSWERED_TOTAL: &str = "gateway_registrations_unanswered_total";
 
+/// Requests for JT/T 808 sub-packets that did not come.
+pub const JT808_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_asked_again_total";
+/// JT/T 808 messages whose missing sub-packets are no longer asked for, by `reason`.
+pub const JT808_TRAINS_GIVEN_UP_TOTAL: &str = "gateway_jt808_trains_given_up_total";
+
 // Modbus pollers
 pub const MODBUS_TARGETS: &str = "gateway_modbus_targets";
 pub const MODBUS_TARGETS_REFUSED_TOTAL: &str = "gateway_modbus_targets_refused_total";

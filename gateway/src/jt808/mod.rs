@@ -8,7 +8,9 @@
 //! | 0x0102, code right | 0x8001 result 0; an older connection of the phone is cut | – |
 //! | 0x0102, code wrong or phone unknown | 0x8001 result 1 | refused sample, doorstep |
 //! | anything before authentication, or of another phone | heartbeat: 0x8001 result 1, else none | refused sample |
-//! | anything after it | 0x8001 result 0 after the append (0x0004: 0x8004; 0x0001: none) | journal |
+//! | anything after it | 0x8001 result 0 after the append (0x0004: 0x8004; 0x0A00: result 3; 0x0001, 0x0005, 0x0201, 0x0500: none) | journal |
+//! | the packet that completes a medium (0x0801) | 0x8001, then 0x8800 | journal |
+//! | the last packet of a message that lacks others | 0x8001, then 0x8003 (a medium of 2011: 0x8800) with their numbers | journal |
 //! | check or length wrong | as anything when the device's strictness forgives, else none | journal with remark, or refused sample |
 //!
 //! Heartbeats are journaled too: they are contact, and silence is judged from the journal.
@@ -16,6 +18,7 @@
 mod session;
 #[cfg(test)]
 mod tests;
+mod trains;
 
 pub use session::Jt808Session;
 

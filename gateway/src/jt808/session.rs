@@ -1,5 +1,6 @@
 //! What a JT/T 808 connection decides.
 
+use super::trains::{Part, Say, Trains};
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
@@ -9,7 +10,10 @@ use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Regi
 use model::seams::{Committed, DeviceDirectory};
 use model::time::{EventTime, IngestTime, LocalStamp};
 use model::verdict::RefusalReason;
-use protocol::jt808::{Decoded, Event, Framer, Header, Message, Parts, Phone, Register, Version, encode, id, time_bcd};
+use protocol::jt808::{
+    Decoded, Event, Framer, Header, MediaReply, Message, Parts, Phone, Register, Resend, Version, encode, id, kind,
+    time_bcd,
+};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,6 +21,8 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 const OK: u8 = 0;
 const FAILED: u8 = 1;
+const UNSUPPORTED: u8 = 3;
+/// Results of 0x8100.
 const TERMINAL_TAKEN: u8 = 3;
 const NO_SUCH_TERMINAL: u8 = 4;
 
@@ -30,6 +36,7 @@ pub struct Jt808Session {
     serial: u16,
     /// Frames at the journal, in order, with what their answer needs.
     pending: VecDeque<Pending>,
+    trains: Trains,
     /// A terminal whose hold on the phone is being written down.
     registering: Option<Registering>,
 }
@@ -58,6 +65,7 @@ struct Pending {
     phone: Phone,
     serial: u16,
     id: u16,
+    part: Option<Part>,
 }
 
 impl Jt808Session {
@@ -68,6 +76,7 @@ impl Jt808Session {
             who: None,
             serial: 0,
             pending: VecDeque::new(),
+            trains: Trains::default(),
             registering: None,
         }
     }
@@ -110,7 +119,8 @@ impl Jt808Session {
             return;
         };
         let Header { version, phone, serial, id, .. } = header;
-        self.pending.push_back(Pending { device: device.id, version, phone, serial, id });
+        let part = Part::of(&parts);
+        self.pending.push_back(Pending { device: device.id, version, phone, serial, id, part });
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Jt808Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
@@ -281,6 +291,39 @@ impl Jt808Session {
         self.serial = self.serial.wrapping_add(1);
     }
 
+    /// Answers a frame that is on disk, as its kind is answered; false when it is not.
+    fn answer(&mut self, pending: &Pending, now: IngestTime, out: &mut Actions) -> bool {
+        let Pending { version, phone, serial, id, part, .. } = *pending;
+        let whole = part.and_then(|part| self.trains.came(part, now));
+        let is_answered = kind(id).is_none_or(|kind| !kind.answers.is_empty());
+        match id {
+            id::TIME_WANTED => self.send(version, &phone, &Message::Time { utc_bcd: utc_bcd(now) }, out),
+            // We have no key, and say so.
+            id::RSA_KEY_UP => {
+                self.send(version, &phone, &Message::PlatformReply { serial, id, result: UNSUPPORTED }, out);
+            }
+            _ if is_answered => self.send(version, &phone, &Message::PlatformReply { serial, id, result: OK }, out),
+            _ => {}
+        }
+        if let Some(say) = whole {
+            self.say(&phone, say, out);
+        }
+        is_answered
+    }
+
+    fn say(&mut self, phone: &Phone, say: Say, out: &mut Actions) {
+        let (version, message) = match say {
+            Say::MediumDone { version, asked, medium } => {
+                (version, Message::MediaReply(MediaReply { asked, id: medium, missing: Vec::new() }))
+            }
+            Say::MediumMissing { version, asked, medium, missing } => {
+                (version, Message::MediaReply(MediaReply { asked: Some(asked), id: medium, missing }))
+            }
+            Say::Missing { version, first, numbers } => (version, Message::ResendDown(Resend { first, numbers })),
+        };
+        self.send(version, phone, &message, out);
+    }
+
     /// Closes when the credential no longer holds; asked only when the directory has changed.
     fn check_identity(&mut self, out: &mut Actions) {
         let revision = self.directory().revision();
@@ -383,14 +426,14 @@ impl Session for Jt808Session {
     fn on_durable(&mut self, committed: &Committed, now: IngestTime, out: &mut Actions) {
         for offset in 0..u64::from(committed.count) {
             let Some(pending) = self.pending.pop_front() else { return };
-            let Pending { device, version, phone, serial, id } = pending;
-            match id {
-                id::TERMINAL_REPLY => continue,
-                id::TIME_WANTED => self.send(version, &phone, &Message::Time { utc_bcd: utc_bcd(now) }, out),
-                _ => self.send(version, &phone, &Message::PlatformReply { serial, id, result: OK }, out),
+            if self.answer(&pending, now, out) {
+                let seq = committed.first.seq + offset;
+                out.acknowledged.push((pending.device, Position { partition: committed.first.partition, seq }));
             }
-            let seq = committed.first.seq + offset;
-            out.acknowledged.push((device, Position { partition: committed.first.partition, seq }));
+        }
+        let Some(phone) = self.who.as_ref().map(|who| who.phone) else { return };
+        for say in self.trains.missing(now) {
+            self.say(&phone, say, out);
         }
     }
 

@@ -84,6 +84,10 @@ fn said(wire: &[u8]) -> Vec<(u16, u16, u8)> {
             Message::PlatformReply { serial, result, .. } => (id::PLATFORM_REPLY, serial, result),
             Message::RegisterReply { serial, result, .. } => (id::REGISTER_REPLY, serial, result),
             Message::Time { .. } => (id::TIME, 0, 0),
+            Message::ResendDown(wanted) => (id::RESEND_DOWN, wanted.first, u8::try_from(wanted.numbers.len()).unwrap()),
+            Message::MediaReply(done) => {
+                (id::MEDIA_REPLY, u16::try_from(done.id).unwrap(), u8::from(!done.missing.is_empty()))
+            }
             other => panic!("{other:?}"),
         });
     }
@@ -273,6 +277,45 @@ fn what_cannot_be_read_is_stored_and_answered_too() {
 }
 
 #[test]
+fn each_message_is_answered_as_its_kind_is() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let media = [&[0, 0, 0, 9, 0, 0, 0, 1][..], &[0; 28], &[0xFF, 0xD8]].concat();
+    let frames = [
+        encode_raw(OLD, &phone(OLD, 1), 10, None, id::POSITION_REPLY, &[0; 30]),
+        encode_raw(OLD, &phone(OLD, 1), 11, None, id::RESEND_UP, &[0, 1, 0]),
+        encode_raw(OLD, &phone(OLD, 1), 12, None, id::RSA_KEY_UP, &[0; 132]),
+        encode_raw(OLD, &phone(OLD, 1), 13, None, id::MEDIA, &media),
+    ];
+    assert_eq!(feed(&mut session, &frames.concat()).append.len(), 4);
+    let out = durable(&mut session, 4);
+    let wanted = [(id::PLATFORM_REPLY, 12, 3), (id::PLATFORM_REPLY, 13, 0), (id::MEDIA_REPLY, 9, 0)];
+    assert_eq!(said(&out.send), wanted);
+    assert_eq!(out.acknowledged.len(), 2);
+}
+
+/// A packet of a picture with id 9.
+fn packet(number: u16, total: u16) -> Vec<u8> {
+    let packet = Some(Packet { total, number });
+    encode_raw(OLD, &phone(OLD, 1), 100 + number, packet, id::MEDIA, &[0, 0, 0, 9, 1, 1, 1, 1])
+}
+
+#[test]
+fn a_missing_packet_is_asked_for_once_the_others_are_on_disk_and_the_whole_is_confirmed() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let out = feed(&mut session, &[packet(1, 4), packet(3, 4), packet(4, 4)].concat());
+    assert!(out.send.is_empty());
+    assert_eq!(out.append.len(), 3);
+    let reply = |number: u16| (id::PLATFORM_REPLY, 100 + number, 0);
+    assert_eq!(said(&durable(&mut session, 1).send), [reply(1)]);
+    let out = durable(&mut session, 2);
+    assert_eq!(said(&out.send), [reply(3), reply(4), (id::RESEND_DOWN, 101, 1)]);
+    feed(&mut session, &packet(2, 4));
+    assert_eq!(said(&durable(&mut session, 1).send), [reply(2), (id::MEDIA_REPLY, 9, 0)]);
+}
+
+#[test]
 fn another_phone_on_the_connection_is_refused() {
     let world = world();
     let mut session = logged_in(&world, OLD, 1);
@@ -338,6 +381,40 @@ async fn a_peer_that_has_closed_its_side_still_gets_the_code_that_is_being_writt
     let mut answer = Vec::new();
     terminal.read_to_end(&mut answer).await.unwrap();
     assert_eq!(said(&answer), [(id::REGISTER_REPLY, 1, 0)]);
+    cancel.cancel();
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_picture_over_a_socket_is_asked_for_until_it_is_whole() {
+    let world = world();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = CancellationToken::new();
+    let served = tokio::spawn(serve(listener, world.edge.clone(), Jt808Config::default(), cancel.clone()));
+    let mut terminal = TcpStream::connect(address).await.unwrap();
+    terminal.write_all(&authenticate(OLD, 1, "code-1")).await.unwrap();
+    terminal.write_all(&[packet(1, 3), packet(3, 3)].concat()).await.unwrap();
+    world.inlet.frames(2).await;
+    world.inlet.release(&Ok(()));
+    let mut answers = Vec::new();
+    let asked = |answers: &[u8]| {
+        let all = answers.last() == Some(&0x7e) && answers.len() > 1;
+        all && said(answers).iter().any(|(id, ..)| *id == id::RESEND_DOWN)
+    };
+    while !asked(&answers) {
+        let mut bytes = [0; 512];
+        let count = terminal.read(&mut bytes).await.unwrap();
+        assert!(count > 0, "closed");
+        answers.extend_from_slice(&bytes[..count]);
+    }
+    terminal.write_all(&packet(2, 3)).await.unwrap();
+    world.inlet.frames(3).await;
+    world.inlet.release(&Ok(()));
+    terminal.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    terminal.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(said(&rest).last(), Some(&(id::MEDIA_REPLY, 9, 0)));
     cancel.cancel();
     served.await.unwrap();
 }

@@ -20,6 +20,8 @@ pub struct SettleConfig {
     pub split_per_device_bytes_max: usize,
     /// Packets of one split message.
     pub split_packets_max: u32,
+    /// The same for JT/T 808, where a picture has hundreds.
+    pub train_packets_max: u32,
     /// Codes that no profile maps, over all devices.
     pub foreign_max: usize,
     /// The same for one device, so that one cannot use up what all share.
@@ -40,6 +42,7 @@ impl Default for SettleConfig {
             split_per_device_max: 8,
             split_per_device_bytes_max: 512 << 10,
             split_packets_max: 64,
+            train_packets_max: 1_024,
             foreign_max: 10_000,
             foreign_per_device_max: 256,
             dedupe_bytes_max: 8 << 20,

@@ -4,6 +4,7 @@ use super::draft::{Decoded, Fault};
 use super::foreign::Foreign;
 use super::map;
 use super::profile::Profile;
+use super::train;
 use model::envelope::{Channel, Envelope};
 use model::facts::Facts;
 use model::verdict::QuarantineReason;
@@ -15,13 +16,10 @@ pub fn decode<'p>(
     profile: Option<&'p Profile>,
     foreign: &mut Foreign,
 ) -> Decoded<'p> {
-    let Some(profile) = profile else {
-        return Decoded::Unreadable(Fault::new(QuarantineReason::NoProfile, "the device has no profile"));
+    let profile = match usable(envelope, profile) {
+        Ok(profile) => profile,
+        Err(fault) => return Decoded::Unreadable(fault),
     };
-    if profile.protocol() != envelope.channel.protocol() {
-        let place = format!("profile {} is for {}", profile.source.code, profile.protocol().code());
-        return Decoded::Unreadable(Fault::new(QuarantineReason::NoProfile, place));
-    }
     match envelope.channel {
         Channel::MqttTelemetry
         | Channel::MqttEvent
@@ -31,6 +29,22 @@ pub fn decode<'p>(
         Channel::Hj212Frame => map::hj212::decode(envelope, profile, foreign),
         Channel::Jt808Frame => map::jt808::decode(envelope, profile, foreign),
         Channel::ModbusReading => map::modbus::decode(envelope, profile, foreign),
+    }
+}
+
+/// Reads the message that its packets make, all of which are there, in their order.
+pub fn decode_train<'p, 'a>(
+    last: &Envelope,
+    packets: impl Iterator<Item = &'a Envelope>,
+    profile: Option<&'p Profile>,
+) -> Decoded<'p> {
+    let profile = match usable(last, profile) {
+        Ok(profile) => profile,
+        Err(fault) => return Decoded::Unreadable(fault),
+    };
+    match train::whole(packets) {
+        Some(whole) => map::jt808::decode_whole(last, &whole, profile),
+        None => Decoded::Unreadable(Fault::not_understood("packets that do not fit together")),
     }
 }
 
@@ -47,4 +61,13 @@ pub fn decode_packet<'p>(
         }
         _ => decode(envelope, facts, profile, foreign),
     }
+}
+
+fn usable<'p>(envelope: &Envelope, profile: Option<&'p Profile>) -> Result<&'p Profile, Fault> {
+    let profile = profile.ok_or_else(|| Fault::new(QuarantineReason::NoProfile, "the device has no profile"))?;
+    if profile.protocol() != envelope.channel.protocol() {
+        let place = format!("profile {} is for {}", profile.source.code, profile.protocol().code());
+        return Err(Fault::new(QuarantineReason::NoProfile, place));
+    }
+    Ok(profile)
 }

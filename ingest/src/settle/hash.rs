@@ -46,6 +46,13 @@ pub fn slot(what: &str, plate: Option<&str>) -> u32 {
     u32::try_from(hash.finish() >> 32).unwrap_or(0).max(1)
 }
 
+/// Hash of a frame as it was received.
+pub fn frame(raw: &[u8]) -> u64 {
+    let mut hash = Mixer::new();
+    hash.bytes(raw);
+    hash.finish()
+}
+
 /// Multiply and fold the two halves together, word by word.
 struct Mixer(u64);
 
@@ -61,8 +68,12 @@ impl Mixer {
     }
 
     fn text(&mut self, text: &str) {
-        self.word(text.len() as u64);
-        for chunk in text.as_bytes().chunks(8) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.word(bytes.len() as u64);
+        for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
             word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
             self.word(u64::from_le_bytes(word));

@@ -1,10 +1,14 @@
-//! Stage 2: the packets of one split message (HJ 212 PNUM/PNO) become one record.
+//! Stage 2: the packets of one split message (HJ 212 PNUM/PNO, JT/T 808 sub-packets) become one message.
 //!
 //! Each packet is a frame of its own: acknowledged alone, counted as a frame when it comes. The record counts once, when all packets are
 //! there or when [`SettleConfig::split_wait_ms`] of journal time have passed since the first; then what came is stored with the remark
 //! `incomplete`, or quarantined for that reason when nothing in it can be used. Packets are kept raw and decoded together, with the profile
 //! as of the entry that completes them. A packet that comes twice counts as a frame and is ignored. One that comes after its message was given up
 //! starts a new wait and ends as a revision.
+//!
+//! JT/T 808 sub-packets ([`super::train`]) are waited for the same way, with two differences: a message with a packet missing is
+//! quarantined as a whole, and for a while what was complete is remembered ([`super::finished`]), since terminals send packets again
+//! whose acknowledgement they missed.
 //!
 //! A device may have [`SettleConfig::split_per_device_max`] messages waiting, and so many bytes; beyond it the one whose first packet
 //! stands first in the journal is given up before its time, so that one device crowds out itself alone.
@@ -14,8 +18,10 @@
 use super::SettleConfig;
 use super::decode;
 use super::draft::{Decoded, Draft, Fault, How, Origin, Packet};
+use super::finished::Finished;
 use super::foreign::Foreign;
 use super::profile::Profile;
+use super::train;
 use crate::metrics::{SETTLE_SPLIT_CROWDED_TOTAL, SETTLE_SPLIT_INCOMPLETE_TOTAL, SETTLE_SPLIT_REFUSED_TOTAL};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position};
@@ -47,10 +53,6 @@ pub struct Split {
 /// Device, and what its packets have in common.
 type Key = (DeviceId, String);
 
-fn key_of(envelope: &Envelope, packet: &Packet) -> Key {
-    (envelope.device, format!("{}/{}", packet.key, packet.of))
-}
-
 #[derive(Debug)]
 pub struct Merge {
     config: SettleConfig,
@@ -59,19 +61,35 @@ pub struct Merge {
     earliest: IngestTime,
     /// Of all that wait.
     bytes: usize,
+    finished: Finished,
 }
 
 impl Merge {
     fn new(config: SettleConfig) -> Self {
-        Self { config, waiting: BTreeMap::new(), earliest: IngestTime::MAX, bytes: 0 }
+        let finished = Finished::new(config.split_wait_ms);
+        Self { config, waiting: BTreeMap::new(), earliest: IngestTime::MAX, bytes: 0, finished }
+    }
+
+    fn key_of(&self, envelope: &Envelope, packet: &Packet) -> Key {
+        let key = (envelope.device, format!("{}/{}", packet.key, packet.of));
+        if envelope.channel != Channel::Jt808Frame || self.waiting.contains_key(&key) {
+            return key;
+        }
+        let is_same = |split: &Split| {
+            split.of == packet.of
+                && !split.packets.contains_key(&packet.number)
+                && split.last().is_some_and(|(_, last)| train::is_uncounted(&last.raw, &envelope.raw))
+        };
+        let uncounted = self.of_device(envelope.device).find(|(_, split)| is_same(split)).map(|(key, _)| key.clone());
+        uncounted.unwrap_or(key)
     }
 
     /// A message of the packet's device that must be given up before there is room for it. To be asked until there is none.
     pub fn crowded(&mut self, envelope: &Envelope, packet: &Packet) -> Option<Split> {
-        if !self.is_possible(packet) {
+        if !self.is_possible(envelope, packet) || self.finished.has(envelope) {
             return None;
         }
-        let key = key_of(envelope, packet);
+        let key = self.key_of(envelope, packet);
         let (mut count, mut bytes, mut oldest) = (0, envelope.raw.len(), None);
         for (other, split) in self.of_device(envelope.device) {
             bytes += split.bytes;
@@ -95,13 +113,16 @@ impl Merge {
 
     /// [`Self::crowded`] comes first.
     pub fn put(&mut self, position: Position, envelope: &Envelope, packet: &Packet) -> Merged {
-        let key = key_of(envelope, packet);
+        if self.finished.has(envelope) {
+            return Merged::Waiting;
+        }
+        let key = self.key_of(envelope, packet);
         let bytes = envelope.raw.len();
         let known = self.waiting.get(&key);
         if known.is_some_and(|split| split.packets.contains_key(&packet.number)) {
             return Merged::Waiting;
         }
-        if !self.is_possible(packet)
+        if !self.is_possible(envelope, packet)
             || (known.is_none() && self.waiting.len() >= self.config.split_max)
             || self.bytes + bytes > self.config.split_bytes_max
             || known.map_or(0, |split| split.bytes) + bytes > self.config.split_per_device_bytes_max
@@ -117,11 +138,19 @@ impl Merge {
         if split.packets.len() < usize::try_from(split.of).unwrap_or(usize::MAX) {
             return Merged::Waiting;
         }
-        self.take(&key).map_or(Merged::Waiting, Merged::Complete)
+        let Some(split) = self.take(&key) else { return Merged::Waiting };
+        if envelope.channel == Channel::Jt808Frame {
+            self.finished.put(position, envelope, split.packets.values().map(|(_, envelope)| envelope));
+        }
+        Merged::Complete(split)
     }
 
-    fn is_possible(&self, packet: &Packet) -> bool {
-        packet.of <= self.config.split_packets_max && (1..=packet.of).contains(&packet.number)
+    fn is_possible(&self, envelope: &Envelope, packet: &Packet) -> bool {
+        let most = match envelope.channel {
+            Channel::Jt808Frame => self.config.train_packets_max,
+            _ => self.config.split_packets_max,
+        };
+        packet.of <= most && (1..=packet.of).contains(&packet.number)
     }
 
     fn of_device(&self, device: DeviceId) -> impl Iterator<Item = (&Key, &Split)> {
@@ -136,6 +165,7 @@ impl Merge {
 
     /// The next message whose time is over at `now`, by (time, device, key).
     pub fn expired(&mut self, now: IngestTime) -> Option<Split> {
+        self.finished.expire(now);
         if now.since_ms(self.earliest) <= self.config.split_wait_ms {
             return None;
         }
@@ -173,6 +203,7 @@ impl Merge {
                 put_bytes(&mut out, &envelope.raw);
             }
         }
+        self.finished.save(&mut out);
         out
     }
 
@@ -191,6 +222,9 @@ impl Merge {
 
     fn restore_one(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let key = String::from_utf8(cursor.bytes()?.to_vec()).ok()?;
+        if key == Finished::KEY {
+            return self.finished.restore(cursor);
+        }
         let (of, number) = (u32::try_from(cursor.word()?).ok()?, u32::try_from(cursor.word()?).ok()?);
         let since = IngestTime(cursor.word()?.cast_signed());
         let position = Position { partition: u16::try_from(cursor.word()?).ok()?, seq: cursor.word()? };
@@ -266,6 +300,13 @@ impl Split {
 
     /// All packets as one draft, in their order.
     pub fn decode<'p>(&self, facts: &Facts, profile: Option<&'p Profile>, foreign: &mut Foreign) -> Decoded<'p> {
+        let complete = self.packets.len() == usize::try_from(self.of).unwrap_or(usize::MAX);
+        if let Some((_, last)) = self.last()
+            && last.channel == Channel::Jt808Frame
+        {
+            let packets = self.packets.values().map(|(_, envelope)| envelope);
+            return if complete { decode::decode_train(last, packets, profile) } else { self.incomplete() };
+        }
         let mut whole: Option<Draft<'p>> = None;
         let mut fault = None;
         for (_, envelope) in self.packets.values() {
@@ -282,16 +323,17 @@ impl Split {
                 Decoded::Nothing | Decoded::Packet(_) => {}
             }
         }
-        let complete = self.packets.len() == usize::try_from(self.of).unwrap_or(usize::MAX);
         match (whole, fault) {
             (Some(draft), _) if complete || !draft.values.is_empty() => Decoded::Drafts(vec![draft]),
             (_, Some(fault)) if complete => Decoded::Unreadable(fault),
             (None, None) if complete => Decoded::Nothing,
-            _ => {
-                let place = format!("{} of {} packets", self.packets.len(), self.of);
-                Decoded::Unreadable(Fault::new(QuarantineReason::Incomplete, place))
-            }
+            _ => self.incomplete(),
         }
+    }
+
+    fn incomplete<'p>(&self) -> Decoded<'p> {
+        let place = format!("{} of {} packets", self.packets.len(), self.of);
+        Decoded::Unreadable(Fault::new(QuarantineReason::Incomplete, place))
     }
 }
 
@@ -304,21 +346,21 @@ fn absorb<'p>(whole: &mut Draft<'p>, part: Draft<'p>) {
     whole.fault = whole.fault.take().or(part.fault);
 }
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
     out.extend_from_slice(bytes);
 }
 
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn word(&mut self) -> Option<u64> {
+    pub(super) fn word(&mut self) -> Option<u64> {
         let (word, rest) = self.0.split_first_chunk::<8>()?;
         self.0 = rest;
         Some(u64::from_le_bytes(*word))
     }
 
-    fn bytes(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.word()?).ok()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

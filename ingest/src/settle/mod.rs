@@ -24,6 +24,7 @@ pub mod config;
 pub mod decode;
 pub mod draft;
 pub mod duplicate;
+mod finished;
 pub mod foreign;
 pub mod hash;
 pub mod installation;
@@ -34,6 +35,7 @@ pub mod past;
 pub mod profile;
 pub mod range;
 mod rederive;
+pub mod train;
 pub mod units;
 
 pub use config::SettleConfig;

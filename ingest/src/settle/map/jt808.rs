@@ -1,29 +1,50 @@
-//! JT/T 808 → positions. 0x0200 gives one record, 0x0704 one for each position in it; messages without data are signs of life,
-//! and any other is quarantined by its id, so that it can be settled once it is understood.
+//! JT/T 808 → positions and events. 0x0200, 0x0201 and 0x0500 give one position, 0x0704 one for each in it; media, pass-through bytes, the
+//! driver's card, attributes and parameters are events ([`happening`]); messages without data are signs of life, and any other is quarantined
+//! by its id, so that it can be settled once it is understood.
 //!
 //! The time is the terminal's, without a zone (by the standard GMT+8): it becomes an instant through the profile's offset. Beside the fix a
 //! record has ignition and load state (status bits 0 and 8–9), mileage, signal and satellites. These codes are fixed by the standard; items of
 //! vendors need a decoder of their own and are left in the raw frame.
 
+mod happening;
+
 use super::datum::to_wgs84;
 use crate::settle::draft::{Decoded, Draft, DraftValue, Fault};
 use crate::settle::foreign::Foreign;
 use crate::settle::profile::Profile;
+use crate::settle::{hash, train};
+use happening::Told;
 use model::envelope::Envelope;
 use model::geo::{Gcj02, Wgs84};
 use model::quantity::Quantity;
-use model::record::{Fix, Flag, RecordKind, Statistic};
+use model::record::{Fix, Flag, Happening, RecordKey, RecordKind, Statistic};
 use model::time::{EventTime, LocalStamp};
-use protocol::jt808::{self, ItemValue, Message, Parts, Position, ProblemCode, id};
+use protocol::jt808::{self, ItemValue, Message, Parts, Position, ProblemCode, Whole, id};
 
-/// One frame, from the first header byte through the check byte.
+/// One frame, from the first header byte through the check byte; a sub-packet is only named.
 pub fn decode<'p>(envelope: &Envelope, profile: &'p Profile, _foreign: &mut Foreign) -> Decoded<'p> {
     let Some(parts) = Parts::split(&envelope.raw) else {
         return Decoded::Unreadable(Fault::not_understood("shorter than a header"));
     };
+    if let Some(packet) = train::packet(&parts) {
+        return Decoded::Packet(packet);
+    }
     let decoded = jt808::Decoded::read(&parts.header, parts.body);
-    match decoded.message {
-        Message::Position(position) => Decoded::Drafts(vec![draft(envelope, &position, profile)]),
+    read(envelope, parts.header.id, &decoded, profile)
+}
+
+/// A message put together from its sub-packets, the last of which is `envelope`.
+pub fn decode_whole<'p>(envelope: &Envelope, whole: &Whole, profile: &'p Profile) -> Decoded<'p> {
+    let decoded = jt808::Decoded::read_whole(whole.id, whole.version, &whole.body);
+    read(envelope, whole.id, &decoded, profile)
+}
+
+fn read<'p>(envelope: &Envelope, id: u16, decoded: &jt808::Decoded<'_>, profile: &'p Profile) -> Decoded<'p> {
+    match &decoded.message {
+        Message::Position(position) => Decoded::Drafts(vec![draft(envelope, position, profile)]),
+        Message::PositionReply(reply) | Message::VehicleControlReply(reply) => {
+            Decoded::Drafts(vec![draft(envelope, &reply.position, profile)])
+        }
         Message::Batch(batch) => {
             let mut drafts: Vec<_> =
                 batch.positions.iter().map(|position| draft(envelope, position, profile)).collect();
@@ -35,45 +56,76 @@ pub fn decode<'p>(envelope: &Envelope, profile: &'p Profile, _foreign: &mut Fore
             }
             if drafts.is_empty() { Decoded::Nothing } else { Decoded::Drafts(drafts) }
         }
-        Message::Other { id: id::POSITION | id::BATCH, .. } => {
-            let why = decoded.problems.first();
-            let place = why.map_or_else(String::new, |why| format!("{} at offset {}", why.code.code(), why.offset));
-            Decoded::Unreadable(Fault::not_understood(place))
+        Message::Other { .. } if WITHOUT_DATA.contains(&id) => Decoded::Nothing,
+        Message::Other { .. } => {
+            let why = decoded.problems.first().map(|why| format!(" {} at offset {}", why.code.code(), why.offset));
+            Decoded::Unreadable(Fault::not_understood(format!("0x{id:04X}{}", why.unwrap_or_default())))
         }
-        _ if WITHOUT_DATA.contains(&parts.header.id) => Decoded::Nothing,
-        _ => {
-            let part = parts.header.packet.filter(|packet| packet.total > 1);
-            let part = part.map(|packet| format!(" part {} of {}", packet.number, packet.total)).unwrap_or_default();
-            Decoded::Unreadable(Fault::not_understood(format!("0x{:04X}{part}", parts.header.id)))
-        }
+        message => match happening::of(message) {
+            Some(told) => {
+                let mut draft = event(envelope, told, profile);
+                for problem in &decoded.problems {
+                    draft.remark(problem.code.code(), &format!("offset {}", problem.offset));
+                }
+                Decoded::Drafts(vec![draft])
+            }
+            None if WITHOUT_DATA.contains(&id) => Decoded::Nothing,
+            None => Decoded::Unreadable(Fault::not_understood(format!("0x{id:04X}"))),
+        },
     }
 }
 
 /// Messages that carry no measurement: general reply, heartbeat, logout, time and sub-packets wanted, registration, authentication, and answers
-/// to questions of ours (parameters, attributes, upgrade, question, areas, stored media, photo, key).
+/// to questions of ours (upgrade, question, areas, stored media, photo, key, sound and video, recordings).
 const WITHOUT_DATA: &[u16] = &[
     id::TERMINAL_REPLY,
     id::HEARTBEAT,
     id::LOGOUT,
     id::TIME_WANTED,
-    0x0005,
+    id::RESEND_UP,
     id::REGISTER,
     id::AUTHENTICATE,
-    0x0104,
-    0x0107,
-    0x0108,
+    id::UPGRADE_RESULT,
     0x0302,
-    0x0608,
-    0x0802,
-    0x0805,
-    0x0A00,
+    id::AREAS,
+    id::MEDIA_FOUND,
+    id::SHOOT_REPLY,
+    id::RSA_KEY_UP,
+    id::AV_ATTRIBUTES,
+    id::RECORDINGS,
+    id::RECORDINGS_UPLOADED,
 ];
 
+fn event<'p>(envelope: &Envelope, told: Told<'_>, profile: &'p Profile) -> Draft<'p> {
+    let received = EventTime(envelope.received.0);
+    let at = told.time_bcd.map(|bcd| instant(&bcd, profile));
+    let slot = hash::slot(told.what, Some(&told.which));
+    let key =
+        RecordKey { device: envelope.device, kind: RecordKind::Event, slot, at: at.flatten().unwrap_or(received) };
+    let mut draft = Draft::new(key);
+    if let (Some(None), Some(bcd)) = (at, told.time_bcd) {
+        draft.fault = Some(Fault::no_time(format!("time {bcd:02x?}")));
+    }
+    draft.fix = told.place.and_then(|position| fix(position, profile.source.gcj02));
+    draft.happening = Some(Box::new(Happening {
+        what: told.what.to_owned(),
+        end: None,
+        plate: None,
+        attributes: told.attributes,
+        pictures: Vec::new(),
+    }));
+    draft
+}
+
+/// The terminal's clock has no zone.
+fn instant(bcd: &[u8; 6], profile: &Profile) -> Option<EventTime> {
+    let (year, month, day, hour, minute, second, ms) = jt808::bcd_time(bcd)?;
+    let stamp = LocalStamp::new(year, month, day, hour, minute, second, ms)?;
+    Some(stamp.at_offset(profile.source.offset_minutes))
+}
+
 fn draft<'p>(envelope: &Envelope, position: &Position<'_>, profile: &'p Profile) -> Draft<'p> {
-    let stamp = position.time().and_then(|(year, month, day, hour, minute, second, ms)| {
-        LocalStamp::new(year, month, day, hour, minute, second, ms)
-    });
-    let at = stamp.map(|stamp| stamp.at_offset(profile.source.offset_minutes));
+    let at = instant(&position.time_bcd, profile);
     let received = EventTime(envelope.received.0);
     let mut draft = super::draft(envelope.device, RecordKind::Position, at.unwrap_or(received));
     if at.is_none() {

@@ -36,7 +36,7 @@ fn one(numbers: &mut Numbers, received: IngestTime, event: EventTime) -> Entry {
     let value = numbers.below(4);
     let (year, month, day, hour, minute, second, _) = LocalStamp::of(event, 480).fields().unwrap_or_default();
     let stamp = format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}");
-    match numbers.below(14) {
+    match numbers.below(16) {
         0..4 => json(received, &format!(r#"{{"ts":{},"values":{{"fume":{value},"noise":6{value}.5}}}}"#, event.0)),
         4 => {
             json(received, &format!(r#"[{{"ts":{},"fume":{value}}},{{"ts":{},"x{value}":1}},3]"#, event.0, event.0 + 1))
@@ -69,6 +69,11 @@ fn one(numbers: &mut Numbers, received: IngestTime, event: EventTime) -> Entry {
             frame(JT808, Channel::Jt808Frame, received, &jt808_batch(&[wire]))
         }
         12 => tick(received),
+        13 | 14 => {
+            let total = 2 + u8::try_from(value % 2).unwrap_or(0);
+            let number = u8::try_from(numbers.below(3)).unwrap_or(0) + 1;
+            frame(JT808, Channel::Jt808Frame, received, &jt808_packet(minute % 4 * 8 + number, total, number))
+        }
         _ => Rederive { device: if value == 0 { HJ212 } else { MQTT }, from: 0, to: u64::MAX, author: "test".into() }
             .entry(),
     }
@@ -87,6 +92,14 @@ pub(crate) fn jt808_frame(id: u16, body: &[u8]) -> Vec<u8> {
     raw.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
     raw.extend([0x01, 0x38, 0x00, 0x00, 0x00, 0x01, 0, 1]);
     raw.extend_from_slice(body);
+    raw.push(check(&raw));
+    raw
+}
+
+/// A packet of pass-through bytes.
+fn jt808_packet(serial: u8, total: u8, number: u8) -> Vec<u8> {
+    let mut raw = vec![0x09, 0x00, 0x20, 5, 0x01, 0x38, 0x00, 0x00, 0x00, 0x01, 0, serial, 0, total, 0, number];
+    raw.extend([0xF0, 1, 2, 3, number]);
     raw.push(check(&raw));
     raw
 }
