@@ -8,6 +8,7 @@ mod audit;
 mod crash;
 mod durability;
 mod operator;
+mod packets;
 mod projection;
 mod secured;
 mod stock;

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::{BufMut, BytesMut};
 use protocol::hj212::Head;
 use protocol::jt808::{
-    Authenticate, Event, Framer, Message, Phone, Position, Register, RegisterForm, Version, encode, time_bcd,
+    Authenticate, Event, Framer, Message, Packet, Phone, Position, Register, RegisterForm, Version, encode, encode_raw,
+    time_bcd,
 };
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -160,6 +161,18 @@ impl Terminal {
         let frame = encode(Version::V2013, &self.phone, self.serial, message);
         self.serial = self.serial.wrapping_add(1);
         self.stream.write_all(&frame).await?;
+        self.heard().await
+    }
+
+    /// Sends one sub-packet of a message whose first has this serial.
+    pub(crate) async fn packet(&mut self, id: u16, first: u16, place: Packet, part: &[u8]) -> Result<()> {
+        let serial = first.wrapping_add(place.number - 1);
+        let frame = encode_raw(Version::V2013, &self.phone, serial, Some(place), id, part);
+        Ok(self.stream.write_all(&frame).await?)
+    }
+
+    /// The un-escaped next frame: header, body, check.
+    pub(crate) async fn heard(&mut self) -> Result<Vec<u8>> {
         let mut framer = Framer::new();
         loop {
             let mut byte = [0];
