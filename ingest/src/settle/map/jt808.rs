@@ -98,7 +98,7 @@ const WITHOUT_DATA: &[u16] = &[
 
 fn event<'p>(envelope: &Envelope, told: Told<'_>, profile: &'p Profile) -> Draft<'p> {
     let received = EventTime(envelope.received.0);
-    let at = told.time_bcd.map(|bcd| instant(&bcd, profile));
+    let at = told.time_bcd.map(|bcd| instant(bcd, profile));
     let slot = hash::slot(told.what, Some(&told.which));
     let key =
         RecordKey { device: envelope.device, kind: RecordKind::Event, slot, at: at.flatten().unwrap_or(received) };
@@ -118,14 +118,14 @@ fn event<'p>(envelope: &Envelope, told: Told<'_>, profile: &'p Profile) -> Draft
 }
 
 /// The terminal's clock has no zone.
-fn instant(bcd: &[u8; 6], profile: &Profile) -> Option<EventTime> {
-    let (year, month, day, hour, minute, second, ms) = jt808::bcd_time(bcd)?;
+fn instant(bcd: [u8; 6], profile: &Profile) -> Option<EventTime> {
+    let (year, month, day, hour, minute, second, ms) = jt808::bcd_time(&bcd)?;
     let stamp = LocalStamp::new(year, month, day, hour, minute, second, ms)?;
     Some(stamp.at_offset(profile.source.offset_minutes))
 }
 
 fn draft<'p>(envelope: &Envelope, position: &Position<'_>, profile: &'p Profile) -> Draft<'p> {
-    let at = instant(&position.time_bcd, profile);
+    let at = instant(position.time_bcd, profile);
     let received = EventTime(envelope.received.0);
     let mut draft = super::draft(envelope.device, RecordKind::Position, at.unwrap_or(received));
     if at.is_none() {

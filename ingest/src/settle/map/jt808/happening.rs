@@ -8,7 +8,7 @@ use protocol::jt808::{
     Attributes, Driver, Media, MediaEvent, MediaForm, Message, ParameterValue, Parameters, Passthrough, Position, gbk,
 };
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// An event before it has a key.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(super) fn of<'a>(message: &'a Message<'_>) -> Option<Told<'a>> {
     Some(told)
 }
 
-fn pair(name: &str, value: impl ToString) -> (String, String) {
+fn pair(name: &str, value: &dyn Display) -> (String, String) {
     (name.to_owned(), value.to_string())
 }
 
@@ -56,18 +56,18 @@ fn media_head(head: &MediaEvent) -> Vec<(String, String)> {
         words.get(usize::from(code)).map_or_else(|| code.to_string(), |word| (*word).to_owned())
     };
     vec![
-        pair("media_id", head.id),
-        pair("medium", word(&["picture", "audio", "video"], head.kind)),
-        pair("format", word(&["jpeg", "tif", "mp3", "wav", "wmv"], head.format)),
-        pair("trigger", head.event),
-        pair("channel", head.channel),
+        pair("media_id", &head.id),
+        pair("medium", &word(&["picture", "audio", "video"], head.kind)),
+        pair("format", &word(&["jpeg", "tif", "mp3", "wav", "wmv"], head.format)),
+        pair("trigger", &head.event),
+        pair("channel", &head.channel),
     ]
 }
 
 fn of_media<'a>(media: &'a Media<'_>) -> Told<'a> {
     let mut attributes = media_head(&media.head);
-    attributes.push(pair("bytes", media.data.len()));
-    attributes.push(pair("sha256", hex(&Sha256::digest(media.data))));
+    attributes.push(pair("bytes", &media.data.len()));
+    attributes.push(pair("sha256", &hex(&Sha256::digest(media.data))));
     let place = match &media.form {
         MediaForm::Place(position) => Some(position),
         MediaForm::Packet { .. } => None,
@@ -80,10 +80,10 @@ fn of_passthrough<'a>(passthrough: &Passthrough<'_>) -> Told<'a> {
     let data = passthrough.data;
     let shown = data.get(..SHOWN_BYTES_MAX).unwrap_or(data);
     let attributes = vec![
-        pair("type", format!("0x{:02X}", passthrough.kind)),
-        pair("bytes", data.len()),
-        pair("data", hex(shown)),
-        pair("sha256", hex(&Sha256::digest(data))),
+        pair("type", &format!("0x{:02X}", passthrough.kind)),
+        pair("bytes", &data.len()),
+        pair("data", &hex(shown)),
+        pair("sha256", &hex(&Sha256::digest(data))),
     ];
     let which = attributes.iter().fold(String::new(), |which, (_, value)| which + value + "/");
     Told { what: "passthrough", which, time_bcd: None, place: None, attributes }
@@ -96,33 +96,33 @@ fn of_driver<'a>(driver: &Driver<'_>) -> Told<'a> {
         other => other.to_string(),
     };
     let mut attributes = vec![pair("card", &status)];
-    attributes.extend(driver.result.map(|result| pair("result", result)));
+    attributes.extend(driver.result.map(|result| pair("result", &result)));
     if let Some(card) = &driver.card {
-        attributes.push(pair("name", text(card.name)));
-        attributes.push(pair("licence", text(card.licence)));
-        attributes.push(pair("office", text(card.office)));
-        attributes.push(pair("valid_until", hex(&card.valid_until_bcd)));
+        attributes.push(pair("name", &text(card.name)));
+        attributes.push(pair("licence", &text(card.licence)));
+        attributes.push(pair("office", &text(card.office)));
+        attributes.push(pair("valid_until", &hex(&card.valid_until_bcd)));
     }
     Told { what: "driver_card", which: status, time_bcd: Some(driver.time_bcd), place: None, attributes }
 }
 
 fn of_attributes<'a>(attributes: &Attributes<'_>) -> Told<'a> {
     let attributes = vec![
-        pair("kind", format!("0x{:04X}", attributes.kind)),
-        pair("maker", text(attributes.maker)),
-        pair("model", text(attributes.model)),
-        pair("terminal_id", text(attributes.terminal_id)),
-        pair("iccid", hex(&attributes.iccid)),
-        pair("hardware", text(attributes.hardware)),
-        pair("firmware", text(attributes.firmware)),
-        pair("gnss", format!("0x{:02X}", attributes.gnss)),
-        pair("radio", format!("0x{:02X}", attributes.radio)),
+        pair("kind", &format!("0x{:04X}", attributes.kind)),
+        pair("maker", &text(attributes.maker)),
+        pair("model", &text(attributes.model)),
+        pair("terminal_id", &text(attributes.terminal_id)),
+        pair("iccid", &hex(&attributes.iccid)),
+        pair("hardware", &text(attributes.hardware)),
+        pair("firmware", &text(attributes.firmware)),
+        pair("gnss", &format!("0x{:02X}", attributes.gnss)),
+        pair("radio", &format!("0x{:02X}", attributes.radio)),
     ];
     Told { what: "terminal_attributes", which: String::new(), time_bcd: None, place: None, attributes }
 }
 
 fn of_parameters<'a>(parameters: &Parameters<'_>) -> Told<'a> {
-    let mut attributes = vec![pair("count", parameters.list.len())];
+    let mut attributes = vec![pair("count", &parameters.list.len())];
     for parameter in parameters.list.iter().take(PARAMETERS_MAX) {
         let value = match parameter.read() {
             ParameterValue::Dword(number) => number.to_string(),
@@ -131,7 +131,7 @@ fn of_parameters<'a>(parameters: &Parameters<'_>) -> Told<'a> {
             ParameterValue::Text(bytes) => text(bytes),
             ParameterValue::Bytes(bytes) => hex(bytes.get(..SHOWN_BYTES_MAX).unwrap_or(bytes)),
         };
-        attributes.push(pair(&format!("0x{:04X}", parameter.id), value));
+        attributes.push(pair(&format!("0x{:04X}", parameter.id), &value));
     }
     let which = parameters.serial.to_string();
     Told { what: "terminal_parameters", which, time_bcd: None, place: None, attributes }
