@@ -15,10 +15,12 @@
 //! | 6 | [`range`] | impossible values get a flag and a remark | – |
 //! | 7 | [`duplicate`] | same key: same content or a revision? | duplicate, `doubtful` |
 //! | 8 | verdict | item, ledger, quarantine list | stored, revised |
+//! | 9 | [`alarms`] | alarm bits that a stored position raises become events of their own | – |
 //!
 //! **Raw bytes.** A record carries the position of the entry that settled it. Where that is not the frame's own (a split message, a re-derivation) a
 //! remark [`RAW_AT`] names the frames' positions.
 
+pub mod alarms;
 pub mod clock;
 pub mod config;
 pub mod decode;
@@ -45,6 +47,7 @@ pub use past::{Bucket, KeyHash, Past, PastError, Restored};
 pub use rederive::{REDERIVE_KIND, Rederive};
 
 use crate::journal::entry::Entry;
+use alarms::Alarms;
 use draft::{Decoded, Draft, Fault, Origin, Packet};
 use duplicate::{Contents, Dedupe};
 use foreign::Foreign;
@@ -69,16 +72,19 @@ pub struct Settle {
     foreign: Foreign,
     merge: Merge,
     dedupe: Dedupe,
+    alarms: Alarms,
 }
 
 impl Settle {
     /// `facts` and `restored` are those as of the cursor that reading starts after.
     pub fn new(config: SettleConfig, facts: Facts, restored: Restored) -> Self {
+        let (alarms, carry) = Alarms::restore(&restored.carry);
         Self {
             config,
             profiles: Profiles::default(),
             foreign: Foreign::new(config.foreign_max, config.foreign_per_device_max, restored.foreign),
-            merge: Merge::restore(config, &restored.carry),
+            merge: Merge::restore(config, carry),
+            alarms,
             dedupe: Dedupe::new(config.dedupe_bytes_max, restored.newest),
             facts,
         }
@@ -98,9 +104,11 @@ impl Settle {
         self.foreign.take_new()
     }
 
-    /// What must be saved with the cursor besides the records: packets of split messages that wait for the others.
+    /// What must be saved with the cursor besides the records: packets of split messages that wait for the others, and the alarms that last.
     pub fn carry(&self) -> Vec<u8> {
-        self.merge.save()
+        let mut carry = self.alarms.save();
+        carry.extend(self.merge.save());
+        carry
     }
 
     /// To be called after [`Output`]'s records were handed to the store, so that [`Past::keys`] knows them.
@@ -246,12 +254,20 @@ impl Settle {
             return Ok(verdict);
         }
         out.record(origin, &draft, verdict);
+        let begun = match verdict {
+            Verdict::Stored => self.alarms.rising(origin, &draft.key, &body),
+            _ => Vec::new(),
+        };
         if verdict != Verdict::Duplicate {
             origin.remark(&mut draft.remarks);
             let (key, remarks) = (draft.key, draft.remarks);
             let (received, position) = (origin.received, origin.position);
             let record = SettledRecord { key, subject, received, position, verdict, body, remarks };
             out.items.push(Item::Record(Box::new(record)));
+        }
+        // Of a sound record's time, so none of them is quarantined.
+        for event in begun {
+            self.settle_one(origin, ordinal, event, out, past)?;
         }
         Ok(verdict)
     }

@@ -14,6 +14,7 @@ use model::time::EventTime;
 use model::verdict::QuarantineReason as Reason;
 use proptest::prelude::*;
 
+mod alarms;
 pub(crate) mod streams;
 mod trains;
 

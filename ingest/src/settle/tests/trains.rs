@@ -47,7 +47,7 @@ fn picture(medium: u32, minute: u8, data: &[u8]) -> Vec<u8> {
     body
 }
 
-fn restart(world: &mut World) {
+pub(super) fn restart(world: &mut World) {
     let mut newest = ahash::AHashMap::new();
     for record in &world.memory.records {
         let entry = newest.entry((record.key.device, record.key.kind)).or_insert(record.key.at);
