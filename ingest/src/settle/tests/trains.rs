@@ -78,7 +78,7 @@ fn a_picture_in_packets_is_one_event_with_its_place_and_hash() {
     let named = ["media_id", "medium", "format", "channel", "bytes"].map(|name| attribute(record, name));
     assert_eq!(named, ["42", "picture", "jpeg", "2", "3002"]);
     let expected = <sha2::Sha256 as sha2::Digest>::digest(&data);
-    let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = expected.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(attribute(record, "sha256"), expected);
     assert!(record.body.fix.is_some_and(|fix| fix.fixed));
     assert_eq!((record.remarks[0].code.as_str(), record.remarks[0].place.as_str()), (RAW_AT, "3,2,1,4"));
