@@ -63,6 +63,7 @@ fn facts(protocol: ProtocolKind) -> Facts {
         factors: factors.collect(),
         registers: Vec::new(),
         gcj02: false,
+        truck: None,
     };
     let mut objects = vec![Object::Profile(profile)];
     for id in 1..=DEVICES {

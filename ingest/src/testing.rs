@@ -54,6 +54,7 @@ pub(crate) fn profile(code: &str, protocol: ProtocolKind, factors: Vec<Factor>) 
         factors,
         registers: Vec::new(),
         gcj02: false,
+        truck: None,
     }
 }
 

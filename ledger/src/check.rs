@@ -319,6 +319,16 @@ fn profile(row: &DeviceProfile, facts: &Facts, told: &mut Told<'_>) {
         told.must(bit_right, &field("bit"), "write 0 to 15 for kind bit in a register, else leave it out");
         register_form(register, &field, told);
     }
+    if let Some(truck) = &row.truck {
+        told.must(row.protocol == ProtocolKind::Jt808, "truck", "only a JT/T 808 profile has this table");
+        for (state, bits) in [("cover_open", truck.cover_open), ("bed_lifted", truck.bed_lifted)] {
+            let Some(bits) = bits else { continue };
+            let field = |name: &str| format!("truck.{state}.{name}");
+            told.must((1..=32).contains(&bits.width), &field("width"), "write 1 to 32 bits");
+            told.must(bits.yes != bits.no, &field("no"), "yes and no are two values");
+            told.must(bits.tag.is_none() || bits.item.is_some(), &field("tag"), "name the item that the tag is in");
+        }
+    }
     let used = facts.devices.values().find(|device| device.profile == row.code && device.protocol != row.protocol);
     if let Some(device) = used {
         told.bad("protocol", format!("device {} uses this profile with {}", device.code, device.protocol.code()));

@@ -29,5 +29,6 @@ pub mod register;
 pub mod seams;
 pub mod stream;
 pub mod time;
+pub mod truck;
 pub mod unit;
 pub mod verdict;

@@ -8,6 +8,7 @@ use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, S
 use crate::principal::Strictness;
 use crate::record::Statistic;
 use crate::time::{EventTime, IngestTime};
+use crate::truck::Truck;
 use crate::unit::Unit;
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +216,9 @@ pub struct DeviceProfile {
     /// Positions are in GCJ-02 and are converted once, in settle.
     #[serde(default)]
     pub gcj02: bool,
+    /// For JT/T 808 trucks: where cover, bed and load are. Without it a position has the standard's load alone, as sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truck: Option<Truck>,
 }
 
 const fn beijing() -> i32 {

@@ -114,6 +114,7 @@ fn facts(count: i64) -> Facts {
         factors: vec![],
         registers: vec![],
         gcj02: false,
+        truck: None,
     }));
     for id in 1..=count {
         let restaurant = SubjectDetails::Restaurant {

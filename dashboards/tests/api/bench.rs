@@ -371,6 +371,7 @@ fn registers_rows() -> Vec<Object> {
         factors: vec![factor("fume", Unit::MgPerM3), factor("fan_on", Unit::One)],
         registers: Vec::new(),
         gcj02: false,
+        truck: None,
     };
     let place = |lon, lat| Some(Wgs84 { lon, lat });
     let restaurant = SubjectDetails::Restaurant {

@@ -1,5 +1,6 @@
 //! Device profiles made ready for the hot path: one hash look-up per code. Rebuilt when a revision touches them.
 
+use super::map::jt808::truck::ready;
 use ahash::AHashMap;
 use model::envelope::ProtocolKind;
 use model::facts::Facts;
@@ -8,6 +9,7 @@ use model::quantity::{QUANTITIES, Quantity, QuantitySpec};
 use model::record::Statistic;
 use model::register::{DeviceProfile, Factor, Object};
 use model::unit::Unit;
+use protocol::jt808::TruckProfile;
 use std::sync::Arc;
 
 /// A profile's factor, resolved.
@@ -64,6 +66,8 @@ pub struct Profile {
     factors: Vec<FactorRule>,
     /// Under the code as written and in lower case.
     by_code: AHashMap<Box<str>, usize>,
+    /// For JT/T 808 trucks.
+    pub truck: Option<TruckProfile>,
 }
 
 impl Profile {
@@ -74,7 +78,8 @@ impl Profile {
             by_code.entry(factor.code.clone()).or_insert(index);
             by_code.entry(factor.code.to_lowercase().into()).or_insert(index);
         }
-        Self { source, factors, by_code }
+        let truck = source.truck.as_ref().map(ready);
+        Self { source, factors, by_code, truck }
     }
 
     pub fn protocol(&self) -> ProtocolKind {

@@ -3,10 +3,11 @@
 //! by its id, so that it can be settled once it is understood.
 //!
 //! The time is the terminal's, without a zone (by the standard GMT+8): it becomes an instant through the profile's offset. Beside the fix a
-//! record has ignition and load state (status bits 0 and 8–9), mileage, signal and satellites. These codes are fixed by the standard; items of
-//! vendors need a decoder of their own and are left in the raw frame.
+//! record has ignition and load state (status bits 0 and 8–9), mileage, signal and satellites. These codes are fixed by the standard; where a
+//! profile has the table `truck`, cover, bed and load are read as it says ([`truck`]), and other items of vendors are left in the raw frame.
 
 mod happening;
+pub mod truck;
 
 use super::datum::to_wgs84;
 use crate::settle::draft::{Decoded, Draft, DraftValue, Fault};
@@ -135,12 +136,16 @@ fn draft<'p>(envelope: &Envelope, position: &Position<'_>, profile: &'p Profile)
     if draft.fix.is_none() {
         draft.remark("place_impossible", &format!("{} {}", position.lon_e6, position.lat_e6));
     }
-    let mut put = |quantity, wire| {
-        let (statistic, flag) = (Statistic::Instant, Flag::Normal);
+    let mut flagged = |quantity, wire, flag| {
+        let statistic = Statistic::Instant;
         draft.values.push(DraftValue { quantity, statistic, flag, wire, rule: None });
     };
+    match &profile.truck {
+        Some(truck) => truck::values(position, truck).for_each(|(quantity, wire, flag)| flagged(quantity, wire, flag)),
+        None => flagged(Quantity::LOAD_STATE, f64::from(position.load()), Flag::Normal),
+    }
+    let mut put = |quantity, wire| flagged(quantity, wire, Flag::Normal);
     put(Quantity::IGNITION, f64::from(u8::from(position.ignition())));
-    put(Quantity::LOAD_STATE, f64::from(position.load()));
     for item in &position.items {
         match item.read() {
             ItemValue::Mileage(tenths) => put(Quantity::MILEAGE, f64::from(tenths) / 10.0),

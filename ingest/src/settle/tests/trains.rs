@@ -194,6 +194,30 @@ fn a_driver_card_at_no_time_is_quarantined() {
     assert_eq!(reason(&out), Some(Reason::NoTime));
 }
 
+#[test]
+fn a_truck_is_read_as_its_profile_says_and_a_broken_sensor_is_not_judged() {
+    use model::truck::{Truck, TruckBits};
+    let mut world = World::new();
+    let cover = TruckBits { item: Some(0xE5), tag: None, bit: 0, width: 1, yes: 0, no: 1, fault_bit: Some(7) };
+    let mut own = profile("p-jt808", ProtocolKind::Jt808, Vec::new());
+    own.truck = Some(Truck { cover_open: Some(cover), ..Truck::default() });
+    world.put(&Entry::Revision(Box::new(revision(99, Object::Profile(own)))));
+    let mut say = |minute, word: Option<u8>| {
+        let value = word.map(|word| [word]);
+        let items = value.iter().map(|value| protocol::jt808::Item { id: 0xE5, value }).collect();
+        let body = encode_body(V2013, &Message::Position(Wire { items, status: 3 | 1 << 8, ..wire(minute) }));
+        let out = world.put(&raw(1, None, id::POSITION, &body));
+        let [record] = records(&out)[..] else { panic!("{out:?}") };
+        let value = |quantity| record.body.value(quantity, Statistic::Instant).map(|value| (value.value, value.flag));
+        (value(Quantity::COVER_OPEN), value(Quantity::BED_LIFTED), value(Quantity::LOAD_STATE))
+    };
+    let half = Some((1.0, Flag::Normal));
+    assert_eq!(say(1, Some(0)), (Some((1.0, Flag::Normal)), None, half));
+    assert_eq!(say(2, Some(1)), (Some((0.0, Flag::Normal)), None, half));
+    assert_eq!(say(3, Some(0x80)), (Some((0.0, Flag::Fault)), None, half));
+    assert_eq!(say(4, None), (None, None, half));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

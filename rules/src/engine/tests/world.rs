@@ -79,6 +79,7 @@ impl World {
                 factors: vec![],
                 registers: vec![],
                 gcj02: false,
+                truck: None,
             }));
             world.put(Object::Device(Device {
                 id: device,
