@@ -40,6 +40,8 @@ pub const REGISTRATIONS_UNANSWERED_TOTAL: &str = "gateway_registrations_unanswer
 pub const JT808_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_asked_again_total";
 /// JT/T 808 messages whose missing sub-packets are no longer asked for, by `reason`.
 pub const JT808_TRAINS_GIVEN_UP_TOTAL: &str = "gateway_jt808_trains_given_up_total";
+/// 1012s sent to HJ 212 devices that asked for the time.
+pub const TIMES_TOLD_TOTAL: &str = "gateway_times_told_total";
 
 // Modbus pollers
 pub const MODBUS_TARGETS: &str = "gateway_modbus_targets";

@@ -7,9 +7,9 @@ use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
 use model::seams::{Committed, DeviceDirectory};
-use model::time::IngestTime;
+use model::time::{EventTime, IngestTime, LocalStamp};
 use model::verdict::RefusalReason;
-use protocol::hj212::{Event, Framer, Message, Parts, answer, cn};
+use protocol::hj212::{self, Address, Event, Framer, Message, Parts, QnSource, Request, Version, answer, cn};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -24,7 +24,27 @@ pub struct Hj212Session {
     /// Of the directory, when `known` was learned.
     revision: u64,
     /// Frames at the journal, in order, with the answer that waits for them.
-    pending: VecDeque<(DeviceId, Option<Vec<u8>>)>,
+    pending: VecDeque<Pending>,
+    numbers: QnSource,
+}
+
+/// A frame at the journal, with what leaves once it is on disk.
+#[derive(Debug)]
+struct Pending {
+    device: DeviceId,
+    answer: Option<Vec<u8>>,
+    /// A 1013: it is told the time by a 1012 of its own, built when that is sent.
+    time: Option<Asking>,
+}
+
+/// Who asked for the time.
+#[derive(Debug)]
+struct Asking {
+    mn: Box<str>,
+    st: Box<str>,
+    password: Box<str>,
+    version: Version,
+    offset_minutes: i32,
 }
 
 #[derive(Debug)]
@@ -43,6 +63,7 @@ impl Hj212Session {
             known: VecDeque::new(),
             revision: 0,
             pending: VecDeque::new(),
+            numbers: QnSource::default(),
         }
     }
 
@@ -75,7 +96,8 @@ impl Hj212Session {
         let Some((device, principal)) = self.identify(mn, message.pw.unwrap_or_default(), now, &raw) else { return };
         out.established = true;
         self.door.enter(device.id, now);
-        self.pending.push_back((device.id, self.answer_to(&message, device.id)));
+        let (answer, time) = self.answer_to(&message, &device);
+        self.pending.push_back(Pending { device: device.id, answer, time });
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Hj212Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
@@ -131,19 +153,38 @@ impl Hj212Session {
         Some((device, principal.id))
     }
 
-    fn answer_to(&self, message: &Message<'_>, device: DeviceId) -> Option<Vec<u8>> {
-        let command = match message.cn.unwrap_or_default() {
-            // Answers are not answered.
-            cn::REQUEST_ANSWER | cn::REQUEST_RESULT | cn::NOTIFY_ACK | cn::DATA_ACK => return None,
-            cn::TIME_WANTED => cn::NOTIFY_ACK,
-            _ => cn::DATA_ACK,
+    /// By the table of commands; see [`hj212::answer_to`].
+    fn answer_to(&self, message: &Message<'_>, device: &DeviceAtEdge) -> (Option<Vec<u8>>, Option<Asking>) {
+        let password = || {
+            let kept = self.directory().hj212_password(device.id);
+            kept.as_deref().or(message.pw).unwrap_or_default().to_owned()
         };
-        if !message.answer_wanted() {
-            return None;
+        let answer = hj212::answer_to(message).map(|command| answer(command, message, &password()));
+        let time = (message.cn == Some(cn::TIME_WANTED)).then(|| Asking {
+            mn: message.mn.unwrap_or_default().into(),
+            st: message.st.unwrap_or("91").into(),
+            password: password().into(),
+            version: Version::of_flag(message.flag),
+            offset_minutes: device.offset_minutes,
+        });
+        (answer, time)
+    }
+
+    /// A 1012 with the device's local time. It is not repeated: a logger that missed it asks again.
+    fn tell_time(&mut self, asking: &Asking, now: IngestTime, out: &mut Actions) {
+        let Some(local) = LocalStamp::of(EventTime(now.as_ms()), asking.offset_minutes).fields() else { return };
+        let qn = self.numbers.next(local);
+        let Asking { mn, st, password, version, .. } = asking;
+        let address = Address { qn: &qn, st, pw: password, mn, version: *version };
+        match (Request::SetTime { pol: None, time: local }).encode(&address) {
+            Ok(frame) => {
+                out.send.extend(frame);
+                ::metrics::counter!(metrics::TIMES_TOLD_TOTAL).increment(1);
+            }
+            Err(error) => {
+                tracing::debug!(%error, mn = %mn, "failed to write a 1012 for a device that asked for the time")
+            }
         }
-        let password = self.directory().hj212_password(device);
-        let password = password.as_deref().or(message.pw).unwrap_or_default();
-        Some(answer(command, message, password))
     }
 }
 
@@ -207,13 +248,16 @@ impl Session for Hj212Session {
         }
     }
 
-    fn on_durable(&mut self, committed: &Committed, _now: IngestTime, out: &mut Actions) {
+    fn on_durable(&mut self, committed: &Committed, now: IngestTime, out: &mut Actions) {
         for offset in 0..u64::from(committed.count) {
-            let Some((device, answer)) = self.pending.pop_front() else { return };
+            let Some(Pending { device, answer, time }) = self.pending.pop_front() else { return };
             if let Some(answer) = answer {
                 out.send.extend(answer);
                 let seq = committed.first.seq + offset;
                 out.acknowledged.push((device, Position { partition: committed.first.partition, seq }));
+            }
+            if let Some(asking) = time {
+                self.tell_time(&asking, now, out);
             }
         }
     }

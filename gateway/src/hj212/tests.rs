@@ -170,3 +170,32 @@ fn one_connection_may_carry_several_devices_and_follows_the_directory() {
     session.on_close(NOW);
     assert_eq!(world.wire.events.lock().unwrap().len(), 4);
 }
+
+#[test]
+fn a_logger_that_asks_for_the_time_is_told_it_in_its_own_zone_once_its_question_is_on_disk() {
+    let world = world();
+    let mut session = session(&world);
+    let out = feed(&mut session, &frame("A1", "123456", "1013", 5));
+    assert!(out.send.is_empty(), "nothing leaves before the sync");
+    let sent = durable(&mut session, 1);
+    let (answer, request) = sent.split_once("\r\n").unwrap();
+    assert!(answer.contains("CN=9013;") && answer.contains("QN=20260101120000123"), "{answer}");
+    // NOW is 04:00 UTC.
+    assert!(request.contains("CN=1012;PW=123456;MN=A1;") && request.contains("SystemTime=20260101120000"), "{request}");
+    let parts = protocol::hj212::Parts::split(request.as_bytes());
+    assert!(parts.crc_ok() && parts.length_ok(), "{request}");
+}
+
+#[test]
+fn answers_are_not_answered_and_notices_get_their_own_acknowledgement() {
+    let world = world();
+    let mut session = session(&world);
+    for (command, wanted) in
+        [("9011", None), ("9012", None), ("9013", None), ("9014", None), ("2081", Some("CN=9014;"))]
+    {
+        feed(&mut session, &frame("A1", "123456", command, 5));
+        let sent = durable(&mut session, 1);
+        assert_eq!(sent.is_empty(), wanted.is_none(), "{command}: {sent}");
+        assert!(sent.contains(wanted.unwrap_or_default()), "{command}: {sent}");
+    }
+}
