@@ -83,6 +83,11 @@ pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The same for an address as text; other text is its own neighbourhood.
+pub(crate) fn neighbourhood_text(address: &str) -> String {
+    address.parse().map_or_else(|_| address.to_owned(), |address| neighbourhood(address).to_string())
+}
+
 /// Hops of `X-Forwarded-For` that are looked at.
 const HOPS_MAX: usize = 16;
 

@@ -27,7 +27,8 @@ impl Throttle {
         if failures.len() >= ADDRESSES_MAX && !failures.contains_key(address) {
             failures.retain(|_, (since, _)| now.since_ms(*since) < WINDOW_MS);
             if failures.len() >= ADDRESSES_MAX {
-                failures.pop_first();
+                let oldest = failures.iter().min_by_key(|(_, (since, _))| *since).map(|(address, _)| address.clone());
+                oldest.and_then(|oldest| failures.remove(&oldest));
             }
         }
         let entry = failures.entry(address.to_owned()).or_insert((now, 0));

@@ -69,6 +69,7 @@ pub use plan::{Change, Plan};
 pub use roles::{Permission, Role};
 pub use sessions::{Session, SessionInfo};
 pub use store::{Author, Ledger, newest};
+pub use terminals::check_name as check_terminal_name;
 
 #[cfg(test)]
 mod testing;

@@ -39,7 +39,7 @@ pub(crate) fn is_held_by(holder: &str, terminal: &str) -> bool {
 }
 
 /// `[maker/]terminal id`, as an operator writes it before the terminal has asked.
-pub(crate) fn check_name(name: &str) -> Result<(), LedgerError> {
+pub fn check_name(name: &str) -> Result<(), LedgerError> {
     let plain = |c: char| c.is_ascii_graphic();
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(plain) && name.matches('/').count() <= 1 {
         return Ok(());

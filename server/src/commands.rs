@@ -6,6 +6,7 @@ use crate::config::{Config, Environment, Problem};
 use crate::telemetry;
 use anyhow::{Context, Result, bail};
 use ledger::{Author, Issued, NewPerson, Role};
+use model::envelope::ProtocolKind;
 use model::id::{DeviceId, InstallationId, SubjectId};
 use model::principal::Grants;
 use model::register::{Installation, ModbusPoll, Object};
@@ -171,6 +172,7 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
         let known: Vec<&str> = facts.profiles.keys().map(String::as_str).collect();
         bail!("add the device: no profile {:?}; known: {}", wanted.profile, known.join(", "));
     };
+    check_terminal(wanted.terminal.as_deref(), profile.protocol)?;
     let subject = match &wanted.subject {
         None => None,
         Some(code) => Some(
@@ -214,6 +216,15 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
     hold_for(stores, id, wanted.terminal.as_deref()).await
 }
 
+/// Before anything is written: a credential must not go out without the hold that was asked for.
+fn check_terminal(terminal: Option<&str>, protocol: ProtocolKind) -> Result<()> {
+    let Some(terminal) = terminal else { return Ok(()) };
+    if protocol != ProtocolKind::Jt808 {
+        bail!("take --terminal: only a JT/T 808 device has a terminal id; nothing was changed");
+    }
+    ledger::check_terminal_name(terminal).context("take --terminal; nothing was changed")
+}
+
 async fn hold_for(stores: &Stores, id: DeviceId, terminal: Option<&str>) -> Result<()> {
     let Some(terminal) = terminal else { return Ok(()) };
     stores.ledger.credentials().set_terminal(&author(), id, terminal).await.context("set the terminal")
@@ -237,6 +248,8 @@ fn find_device(stores: &Stores, code: &str) -> Result<DeviceId> {
 
 async fn rotate(stores: &Stores, code: &str, terminal: Option<&str>) -> Result<()> {
     let id = find_device(stores, code)?;
+    let protocol = stores.ledger.facts_now().devices.get(&id).map_or(ProtocolKind::Mqtt, |device| device.protocol);
+    check_terminal(terminal, protocol)?;
     print_issued(&stores.ledger.credentials().rotate(&author(), id).await.context("rotate the credential")?);
     hold_for(stores, id, terminal).await
 }
@@ -263,7 +276,10 @@ fn print_plan(plan: &ledger::Plan) {
 
 async fn apply_dir(stores: &Stores, apply: &Apply) -> Result<()> {
     let plan = if apply.dry_run {
-        stores.ledger.plan_dir(&apply.dir, &check_rule).await
+        match stores.ledger.plan_dir(&apply.dir, &check_rule).await {
+            Ok(plan) if !plan.problems.is_empty() => Err(ledger::LedgerError::Invalid(plan.problems)),
+            other => other,
+        }
     } else {
         stores.ledger.apply_dir(&author(), &apply.dir, &check_rule).await
     };

@@ -4,6 +4,7 @@ use crate::dto::auth::{Capability, ChangePassword, LoginRequest, Me, SetLanguage
 use crate::dto::words::Language;
 use crate::extract::{Caller, Json};
 use crate::guard::{COOKIE, Peer, Secure, cookie};
+use crate::net;
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use axum::Extension;
@@ -20,20 +21,21 @@ pub(crate) async fn login(
     Json(request): Json<LoginRequest>,
 ) -> ApiResult<Response> {
     let now = state.now();
-    let wait = state.throttle.wait_s(&peer, now);
+    let near = net::neighbourhood_text(&peer);
+    let wait = state.throttle.wait_s(&near, now);
     if wait > 0 {
         metrics::counter!(crate::metrics::LOGINS_LIMITED).increment(1);
         return Err(too_many(wait));
     }
     match state.ledger.people().login(&request.name, &request.password, &peer).await {
         Ok(login) => {
-            state.throttle.passed(&peer);
+            state.throttle.passed(&near);
             answer(me(&login.person, language(&headers)), Some((&login.token, secure)))
         }
         Err(error) => {
             // A locked account is not asked for its password: such an attempt is no guess and makes no wait longer.
             if matches!(error, LoginError::Wrong) {
-                state.throttle.failed(&peer, now);
+                state.throttle.failed(&near, now);
             }
             Err(refused(&state, error))
         }

@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// Identities remembered a connection; beyond it the oldest is asked for again.
 const KNOWN_MAX: usize = 64;
+/// Wrong passwords after which a connection is closed. A password has six characters (HJ 212-2017), so it must not be tried at the speed of
+/// a stream.
+const WRONG_MAX: u8 = 8;
 
 #[derive(Debug)]
 pub struct Hj212Session {
@@ -26,6 +29,8 @@ pub struct Hj212Session {
     /// Frames at the journal, in order, with the answer that waits for them.
     pending: VecDeque<Pending>,
     numbers: QnSource,
+    /// Wrong passwords on this connection.
+    wrong: u8,
 }
 
 /// A frame at the journal, with what leaves once it is on disk.
@@ -64,6 +69,7 @@ impl Hj212Session {
             revision: 0,
             pending: VecDeque::new(),
             numbers: QnSource::default(),
+            wrong: 0,
         }
     }
 
@@ -93,7 +99,12 @@ impl Hj212Session {
         if garbage > 0 {
             remarks |= edge_remark::AFTER_GARBAGE;
         }
-        let Some((device, principal)) = self.identify(mn, message.pw.unwrap_or_default(), now, &raw) else { return };
+        let Some((device, principal)) = self.identify(mn, message.pw.unwrap_or_default(), now, &raw) else {
+            if self.wrong >= WRONG_MAX {
+                out.close = Some(CloseReason::Guessing);
+            }
+            return;
+        };
         out.established = true;
         self.door.enter(device.id, now);
         let (answer, time) = self.answer_to(&message, &device);
@@ -127,6 +138,7 @@ impl Hj212Session {
                 return None;
             }
             Admission::WrongSecret => {
+                self.wrong = self.wrong.saturating_add(1);
                 let detail = format!("wrong PW for MN {mn}");
                 self.door.refused(now, device_id, RefusalReason::NotAuthenticated, detail, raw);
                 return None;
@@ -182,7 +194,7 @@ impl Hj212Session {
                 ::metrics::counter!(metrics::TIMES_TOLD_TOTAL).increment(1);
             }
             Err(error) => {
-                tracing::debug!(%error, mn = %mn, "failed to write a 1012 for a device that asked for the time")
+                tracing::debug!(%error, mn = %mn, "failed to write a 1012 for a device that asked for the time");
             }
         }
     }
@@ -229,7 +241,7 @@ impl Session for Hj212Session {
     }
 
     fn advance(&mut self, now: IngestTime, room: usize, out: &mut Actions) {
-        loop {
+        while out.close.is_none() {
             if out.append.len() >= room {
                 out.starved = true;
                 return;

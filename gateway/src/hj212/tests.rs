@@ -199,3 +199,16 @@ fn answers_are_not_answered_and_notices_get_their_own_acknowledgement() {
         assert!(sent.contains(wanted.unwrap_or_default()), "{command}: {sent}");
     }
 }
+
+#[test]
+fn a_connection_that_guesses_passwords_is_closed_after_a_few() {
+    let world = world();
+    let mut session = session(&world);
+    let many: Vec<u8> = (0..100).flat_map(|n| frame("A1", &format!("{n:06}"), "2011", 5)).collect();
+    let mut bytes = many.clone();
+    bytes.extend(frame("A1", "123456", "2011", 5));
+    let out = feed(&mut session, &bytes);
+    assert!(out.append.is_empty(), "the right one came too late");
+    assert_eq!(out.close.map(crate::tcp::CloseReason::code), Some("guessing"));
+    assert_eq!(world.doorstep.refusals.lock().unwrap().len(), 8);
+}

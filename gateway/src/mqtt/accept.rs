@@ -265,7 +265,8 @@ fn admit(hub: &Hub, mut connect: Connect, peer: &str) -> Result<Admitted, Refuse
         let number = hub.edge.online.next_connection();
         connect.client_id = format!("auto-{}-{number}", hub.edge.clock.now().as_ms());
     }
-    if hub.session_count() >= hub.config.sessions_max {
+    let key = SessionKey { principal: principal.id, client_id: connect.client_id.as_str().into() };
+    if !hub.has_room(&key) {
         counter!(metrics::LIMIT_TOTAL).increment(1);
         return Err(refused(3, reason::UNAVAILABLE, "sessions_full"));
     }

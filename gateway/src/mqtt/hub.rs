@@ -441,6 +441,31 @@ impl Hub {
         self.publish(&message, &matched, Route::Live);
     }
 
+    /// Whether a client may have a session: the one it has already, or a new one within the bounds. A principal's oldest absent session gives
+    /// way to its newest; nobody takes another principal's place.
+    pub(crate) fn has_room(&self, key: &SessionKey) -> bool {
+        let mut sessions = lock(&self.sessions);
+        if sessions.contains_key(key) {
+            return true;
+        }
+        let own: Vec<Arc<Session>> =
+            sessions.values().filter(|session| session.key.principal == key.principal).cloned().collect();
+        if own.len() < self.config.sessions_per_principal_max {
+            return sessions.len() < self.config.sessions_max;
+        }
+        let is_absent = |session: &&Arc<Session>| {
+            let state = lock(&session.state);
+            state.port.is_none() && !state.gone
+        };
+        let Some(oldest) = own.iter().filter(is_absent).min_by_key(|session| session.number) else { return false };
+        sessions.remove(&oldest.key);
+        lock(&self.offline).remove(&oldest.number);
+        drop(sessions);
+        self.discard(oldest, Kick::Discarded);
+        counter!(metrics::SESSIONS_CROWDED_TOTAL).increment(1);
+        true
+    }
+
     pub(crate) fn session_count(&self) -> usize {
         lock(&self.sessions).len()
     }

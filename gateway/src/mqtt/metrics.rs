@@ -3,6 +3,8 @@
 /// Labels: none.
 pub const CONNECTIONS: &str = "gateway_mqtt_connections";
 pub const SESSIONS: &str = "gateway_mqtt_sessions";
+/// Absent sessions that gave way to newer ones of the same principal.
+pub const SESSIONS_CROWDED_TOTAL: &str = "gateway_mqtt_sessions_crowded_total";
 pub const SUBSCRIPTIONS: &str = "gateway_mqtt_subscriptions";
 pub const RETAINED: &str = "gateway_mqtt_retained_messages";
 pub const QUEUED: &str = "gateway_mqtt_queued_messages";

@@ -76,6 +76,8 @@ pub struct MqttConfig {
     pub session_expiry_s_max: u32,
     /// Sessions that are kept, connected or not.
     pub sessions_max: usize,
+    /// Of those, one principal's; its oldest absent one gives way to its newest.
+    pub sessions_per_principal_max: usize,
     pub subscriptions_per_session_max: usize,
     pub queue_per_session_max: usize,
     pub queue_total_max: usize,
@@ -95,6 +97,7 @@ impl MqttConfig {
             keep_alive_s_max: 3_600,
             session_expiry_s_max: 7 * 86_400,
             sessions_max: 50_000,
+            sessions_per_principal_max: 64,
             subscriptions_per_session_max: 128,
             queue_per_session_max: 1_000,
             queue_total_max: 100_000,

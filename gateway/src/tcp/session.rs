@@ -73,6 +73,8 @@ pub enum CloseReason {
     TakenOver,
     /// The credential changed or the device was switched off.
     Revoked,
+    /// It tried too many wrong secrets.
+    Guessing,
     /// The TLS handshake failed.
     Handshake,
     /// It began with a TLS handshake on a plain port.
@@ -94,6 +96,7 @@ impl CloseReason {
             Self::SlowReader => "slow_reader",
             Self::TakenOver => "taken_over",
             Self::Revoked => "revoked",
+            Self::Guessing => "guessing",
             Self::Handshake => "handshake",
             Self::TlsOnPlain => "tls_on_plain",
             Self::Stopping => "stopping",

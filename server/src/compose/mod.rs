@@ -16,7 +16,7 @@ mod ticks;
 use crate::config::Config;
 use crate::shutdown::{self, Tasks};
 use crate::telemetry;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use cases::{Cases, Judge, JudgeConfig};
 use dashboards::{AppState, Parts, Pulse, WebConfig};
 use database::{Database, Options};
@@ -128,6 +128,17 @@ impl Phases {
     }
 }
 
+/// A journal that ends before what was read of it has lost its end: new records would get places that count as done.
+fn ensure_whole(journal: &Journal, cursor: model::envelope::Position, who: &str) -> Result<()> {
+    let end = journal.durable();
+    ensure!(
+        cursor.seq <= end.seq,
+        "go on with this data folder: the journal ends at {end}, but {who} has worked up to {cursor}, so its last segments are missing; \
+         bring them back, or restore a backup"
+    );
+    Ok(())
+}
+
 /// Without noting anything in it.
 fn open_journal_for_reading(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Journal>> {
     let mut own = JournalConfig::new(config.data_dir.join("journal"));
@@ -163,6 +174,7 @@ impl System {
         let Stores { main, chunks: chunks_db, ledger, clock } = stores;
         let chunks =
             ChunkStore::open(chunks_db.clone(), ChunkConfig::default()).await.context("open the chunk store")?;
+        ensure_whole(&journal, chunks.cursor(), "settle")?;
         let porch = Arc::new(Porch::new(PorchConfig::default()));
         machine::restore_porch(&config.data_dir, &porch);
         let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
@@ -186,6 +198,7 @@ impl System {
         let (batches, received) = mpsc::channel(JUDGE_QUEUE);
         let (judged, judged_seen) = watch::channel(model::envelope::Position::default());
         let judge = open_judge(&main, &ledger, &journal, &config.calendar).await?;
+        ensure_whole(&journal, judge.handle().committed(), "the judge")?;
         judged.send_replace(judge.handle().committed());
         let handle = judge.handle();
         let pulse = Pulse::open(main.clone()).await.context("open the outage list")?;

@@ -296,3 +296,23 @@ async fn unsuback_says_whether_there_was_a_subscription() {
     let command = Bytes::from_static(b"x");
     assert_eq!(bench.front.publish_to_device("dev-1", TopicKind::Command, command, Delivery::AtLeastOnce), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_credential_cannot_take_the_sessions_of_the_others() {
+    let bench = Bench::new();
+    let bound = MqttConfig::new(bench.directory.path().to_owned()).sessions_per_principal_max;
+    for number in 0..bound + 20 {
+        let (client, _) = bench.v5_with("dev-1", persistent_v5(&format!("q{number}"), true, u32::MAX), None).await;
+        drop(client);
+        settle().await;
+    }
+    assert_eq!(bench.front.counts().sessions, bound);
+    // Its own newest session is still there, the oldest gave way, and another device has its place.
+    let newest = format!("q{}", bound + 19);
+    let (_, ack) = bench.v5_with("dev-1", persistent_v5(&newest, false, u32::MAX), None).await;
+    assert!(ack.session_present);
+    let (_, ack) = bench.v5_with("dev-1", persistent_v5("q0", false, u32::MAX), None).await;
+    assert!(!ack.session_present);
+    bench.v5("dev-2", "other").await;
+    assert_eq!(bench.front.counts().sessions, bound + 1);
+}
