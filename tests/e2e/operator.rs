@@ -91,3 +91,17 @@ async fn a_clean_stop_and_start_complain_of_nothing() -> Result<()> {
     ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_journal_that_lost_its_end_is_not_gone_on_with() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut server, token) = started(folder.path()).await?;
+    let mut device = Mqtt::connect(&server.addresses().mqtt, "a", "fume-a", &token).await?;
+    device.say("lantian/v1/fume-a/telemetry", r#"{"ts":1790000000000,"values":{"fume":1.25}}"#).await?;
+    drop(device);
+    server.stop()?;
+    std::fs::remove_dir_all(server.data_dir().join("journal"))?;
+    ensure!(server.start().await.is_err(), "new records would have got places that count as done");
+    ensure!(server.log().contains("its last segments are missing"), "{}", server.log());
+    Ok(())
+}

@@ -38,6 +38,11 @@ pub enum Merged {
     Complete(Split),
     /// No room to wait.
     Refused,
+    /// It takes the place of this one of the same number, which says otherwise: a sound packet that of a doubtful one, a later sound packet
+    /// that of an earlier.
+    Instead(Position, Envelope),
+    /// Another one of the same number has its place, and this one is doubtful.
+    Beside,
 }
 
 /// A split message with the packets that came, by number.
@@ -120,7 +125,7 @@ impl Merge {
         let bytes = envelope.raw.len();
         let known = self.waiting.get(&key);
         if known.is_some_and(|split| split.packets.contains_key(&packet.number)) {
-            return Merged::Waiting;
+            return self.again(&key, position, envelope, packet.number);
         }
         if !self.is_possible(envelope, packet)
             || (known.is_none() && self.waiting.len() >= self.config.split_max)
@@ -143,6 +148,27 @@ impl Merge {
             self.finished.put(position, envelope, split.packets.values().map(|(_, envelope)| envelope));
         }
         Merged::Complete(split)
+    }
+
+    /// A number that has come already.
+    fn again(&mut self, key: &Key, position: Position, envelope: &Envelope, number: u32) -> Merged {
+        let Some(split) = self.waiting.get_mut(key) else { return Merged::Waiting };
+        let Some((_, held)) = split.packets.get(&number) else { return Merged::Waiting };
+        let is_doubtful = |envelope: &Envelope| Origin::of(position, envelope).is_doubtful();
+        let (was_doubtful, doubtful) = (is_doubtful(held), is_doubtful(envelope));
+        if data(held) == data(envelope) && (doubtful || !was_doubtful) {
+            return Merged::Waiting;
+        }
+        let more = envelope.raw.len().saturating_sub(held.raw.len());
+        if doubtful || self.bytes + more > self.config.split_bytes_max {
+            return Merged::Beside;
+        }
+        self.bytes = (self.bytes + envelope.raw.len()).saturating_sub(held.raw.len());
+        split.bytes = (split.bytes + envelope.raw.len()).saturating_sub(held.raw.len());
+        match split.packets.insert(number, (position, envelope.clone())) {
+            Some((position, envelope)) => Merged::Instead(position, envelope),
+            None => Merged::Waiting,
+        }
     }
 
     fn is_possible(&self, envelope: &Envelope, packet: &Packet) -> bool {
@@ -344,6 +370,17 @@ fn absorb<'p>(whole: &mut Draft<'p>, part: Draft<'p>) {
         whole.remark(&remark.code, &remark.place);
     }
     whole.fault = whole.fault.take().or(part.fault);
+}
+
+/// What a packet says: of an HJ 212 frame its data, since a resend may carry a request number of its own.
+fn data(envelope: &Envelope) -> &[u8] {
+    let raw = &envelope.raw[..];
+    if envelope.channel != Channel::Hj212Frame {
+        return raw;
+    }
+    let from = raw.windows(3).position(|three| three == b"CP=").unwrap_or(0);
+    let to = raw.windows(2).rposition(|two| two == b"&&").unwrap_or(raw.len());
+    raw.get(from..to).unwrap_or(raw)
 }
 
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {

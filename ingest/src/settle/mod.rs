@@ -163,6 +163,17 @@ impl Settle {
                 Merged::Waiting => Decoded::Nothing,
                 Merged::Complete(split) => return self.split(&origin, &split, out, past),
                 Merged::Refused => Decoded::Unreadable(Fault::incomplete("too many split messages wait")),
+                Merged::Instead(frame, other) => {
+                    let displaced = Origin { frame, ..Origin::of(position, &other) };
+                    let place = format!("packet {} came again, otherwise", packet.number);
+                    let fault = Fault::new(QuarantineReason::Doubtful, place);
+                    self.settle_all(&displaced, Decoded::Unreadable(fault), None, out, past)?;
+                    Decoded::Nothing
+                }
+                Merged::Beside => {
+                    let place = format!("packet {} came before, otherwise", packet.number);
+                    Decoded::Unreadable(Fault::new(QuarantineReason::Doubtful, place))
+                }
             },
             other => other,
         };

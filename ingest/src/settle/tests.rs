@@ -258,6 +258,29 @@ fn a_split_message_is_one_record_once_all_packets_came() {
 }
 
 #[test]
+fn a_packet_that_comes_again_otherwise_is_never_lost_in_silence() {
+    let packet = |number: u32, data: &str, is_sound: bool| {
+        let head = format!("CN=2011;Flag=7;PNUM=2;PNO={number}");
+        let entry = hj212(now(), &head, &format!("DataTime=20261122080000;{data}"));
+        let Entry::Frame(mut envelope) = entry else { panic!("a frame") };
+        envelope.remarks = if is_sound { 0 } else { model::envelope::edge_remark::CHECK_BAD };
+        Entry::Frame(envelope)
+    };
+    // (first copy sound?, second copy sound?) → what is stored of packet 1.
+    for (first, second, stored) in [(false, true, 2.0), (true, false, 1.0), (true, true, 2.0), (false, false, 1.0)] {
+        let mut world = World::new();
+        world.put(&packet(1, "a34041-Rtd=1", first));
+        let again = world.put(&packet(1, "a34041-Rtd=2", second));
+        assert_eq!(reason(&again), Some(Reason::Doubtful), "{first} {second}");
+        let out = world.put(&packet(2, "a34004-Rtd=1000", true));
+        let [record] = records(&out)[..] else { panic!("{out:?}") };
+        assert!(record.body.values.iter().any(|value| value.value == stored), "{first} {second}: {record:?}");
+        let sum = total(&world);
+        assert_eq!((sum.frames, sum.records, sum.stored), (3, 2, 1), "{first} {second}");
+    }
+}
+
+#[test]
 fn a_split_message_that_stays_incomplete_is_stored_with_a_remark_when_its_time_is_over() {
     let mut world = World::new();
     world.put(&hj212(now(), "CN=2011;Flag=7;PNUM=3;PNO=1", "DataTime=20261122080000;a34041-Rtd=2"));
