@@ -106,7 +106,7 @@ fn trouble_line(out: &mut String, trouble: &Trouble, language: Language) {
     line(out, &format!("{indent}{sign} {} ({}){detail}", language.of(trouble.text), trouble.code));
 }
 
-/// Hex, or the text itself where all of it is printable ASCII.
+/// Hex of the first bytes.
 fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in bytes.iter().take(BYTES_SHOWN) {
