@@ -52,7 +52,8 @@ bench: need-rust need-node
 	@cargo xtask tools
 	@$(MAKE) -s build
 	@target/release/stage bench
-	@cargo bench -q --locked -p lantian-ingest -p lantian-rules
+	@cargo bench -q --locked -p lantian-ingest -p lantian-rules -p lantian-protocol
+	@cd protocol/peer && cargo run -q --release --locked
 
 # Each fuzz target from its corpus. cargo-fuzz runs on the pinned toolchain without a sanitizer.
 FUZZ_SECONDS ?= 30

@@ -5,6 +5,11 @@
 use crate::noise::{mix, uniform};
 use model::geo::Wgs84;
 
+/// How the MN of every fume monitor on HJ 212 begins.
+pub const FUME_MN: &str = "4101LTFUME";
+/// How the phone of every truck on JT/T 808 begins.
+pub const TRUCK_PHONE: &str = "0139";
+
 /// How large, and which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -139,7 +144,7 @@ fn restaurant(seed: u64, i: u32) -> Restaurant {
         name: format!("示范餐饮 {n:04} 号店"),
         place: at_m(along, street + 40.0 + draw(1) * 60.0),
         size_class: ["small", "medium", "large"][usize::try_from(pick(3, &[seed, 3, u64::from(i)])).unwrap_or(0)],
-        identity: if wire == Wire::Mqtt { device.clone() } else { format!("4101LTFUME{n:014}") },
+        identity: if wire == Wire::Mqtt { device.clone() } else { format!("{FUME_MN}{n:014}") },
         device,
         wire,
     }
@@ -179,7 +184,7 @@ fn truck(seed: u64, i: u32, sites: &[(f64, f64)], disposal: &[(f64, f64)]) -> Tr
     Truck {
         code: format!("t-{n:04}"),
         plate: format!("豫AX{n:04}"),
-        identity: if wire == Wire::Mqtt { device.clone() } else { format!("0139{n:08}") },
+        identity: if wire == Wire::Mqtt { device.clone() } else { format!("{TRUCK_PHONE}{n:08}") },
         device,
         wire,
         site,

@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+pub mod frames;
+
 /// One simulated publisher.
 #[derive(Debug, Clone)]
 pub struct Publisher {
@@ -83,7 +85,12 @@ pub async fn run(load: Load) -> Result<Outcome> {
     while let Some(done) = tasks.join_next().await {
         latencies.extend(done.context("join publisher")??);
     }
-    let seconds = (Instant::now() - begin).as_secs_f64();
+    let (sent, acknowledged) = (tally.sent.load(Ordering::Relaxed), tally.acknowledged.load(Ordering::Relaxed));
+    Ok(outcome(count, (sent, acknowledged), begin.elapsed(), latencies))
+}
+
+/// Of `(sent, acknowledged)` messages and their latencies in microseconds.
+fn outcome(connections: usize, (sent, acknowledged): (u64, u64), took: Duration, mut latencies: Vec<u32>) -> Outcome {
     latencies.sort_unstable();
     let at = |share: f64| {
         #[expect(
@@ -95,19 +102,19 @@ pub async fn run(load: Load) -> Result<Outcome> {
         let index = ((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1));
         latencies.get(index).map_or(0.0, |us| f64::from(*us) / 1000.0)
     };
-    let acknowledged = tally.acknowledged.load(Ordering::Relaxed);
+    let seconds = took.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let acknowledged_per_second = acknowledged as f64 / seconds;
-    Ok(Outcome {
-        connections: count,
-        sent: tally.sent.load(Ordering::Relaxed),
+    Outcome {
+        connections,
+        sent,
         acknowledged,
         seconds,
         acknowledged_per_second,
         latency_p50_ms: at(0.50),
         latency_p99_ms: at(0.99),
         latency_max_ms: at(1.0),
-    })
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

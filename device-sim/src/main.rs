@@ -3,9 +3,10 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use device_sim::district::{District, Size};
+use device_sim::district::{self, District, Size};
 use device_sim::fault::Faults;
-use device_sim::fleet::{self, Options, Secrets, Tally};
+use device_sim::fleet::{self, Options, Secret, Secrets, Tally};
+use device_sim::load::frames::{self, FrameLoad};
 use device_sim::load::{self, Load, Pace, Publisher};
 use device_sim::plan::{Judging, Plan, Timeline};
 use device_sim::transport::Targets;
@@ -24,7 +25,8 @@ use tokio_util::sync::CancellationToken;
   device-sim district --seed 7 --restaurants 60 --sites 4 --trucks 20 --out district/
   lantian apply district/ --credentials credentials.json
   device-sim fleet --seed 7 --restaurants 60 --sites 4 --trucks 20 --credentials credentials.json
-  device-sim load --mqtt 127.0.0.1:1883 --connections 1000 --credentials credentials.json --flood 20 --seconds 30")]
+  device-sim load --mqtt 127.0.0.1:1883 --connections 1000 --credentials credentials.json --flood 20 --seconds 30
+  device-sim load-frames --hj212 127.0.0.1:9212 --connections 1000 --credentials credentials.json")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,6 +47,8 @@ enum Command {
     Fleet(FleetArgs),
     /// Put load on an MQTT listener and print the outcome as JSON.
     Load(LoadArgs),
+    /// Put load of HJ 212 or JT/T 808 frames on a listener and print the outcome as JSON.
+    LoadFrames(FrameLoadArgs),
 }
 
 #[derive(Debug, Args)]
@@ -131,6 +135,30 @@ struct LoadArgs {
     seconds: u64,
 }
 
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("listener").required(true).args(["hj212", "jt808"]))]
+struct FrameLoadArgs {
+    /// Fume monitors' real-time data to this HJ 212 listener.
+    #[arg(long)]
+    hj212: Option<String>,
+    /// Trucks' positions to this JT/T 808 listener.
+    #[arg(long)]
+    jt808: Option<String>,
+    #[arg(long, default_value_t = 1000)]
+    connections: usize,
+    #[arg(long)]
+    credentials: PathBuf,
+    /// Unanswered frames a connection keeps.
+    #[arg(long, default_value_t = 20)]
+    window: usize,
+    /// Frames of each connection; their event times are a second apart.
+    #[arg(long, default_value_t = 200)]
+    frames: u32,
+    /// How long ago the first frame's event was.
+    #[arg(long, default_value_t = 3600)]
+    back_seconds: i64,
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     tracing_subscriber::fmt()
@@ -143,7 +171,7 @@ async fn main() -> Result<()> {
             registers::write(&district, modbus_first_port, &out)?;
             println!(
                 "{}: {} restaurants, {} sites, {} trucks in {}",
-                device_sim::district::DISTRICT_NAME,
+                district::DISTRICT_NAME,
                 district.restaurants.len(),
                 district.sites.len(),
                 district.trucks.len(),
@@ -153,6 +181,7 @@ async fn main() -> Result<()> {
         }
         Command::Fleet(arguments) => run_fleet(arguments).await,
         Command::Load(arguments) => run_load(arguments).await,
+        Command::LoadFrames(arguments) => run_load_frames(arguments).await,
     }
 }
 
@@ -271,5 +300,30 @@ async fn run_load(arguments: LoadArgs) -> Result<()> {
         first_ms: SystemClock.now().as_ms() - 3_600_000,
     };
     println!("{}", serde_json::to_string(&load::run(load).await?).context("write the outcome")?);
+    Ok(())
+}
+
+async fn run_load_frames(arguments: FrameLoadArgs) -> Result<()> {
+    let (kind, address, like) = match (arguments.hj212, arguments.jt808) {
+        (Some(address), None) => (frames::Kind::Hj212, address, district::FUME_MN),
+        (None, Some(address)) => (frames::Kind::Jt808, address, district::TRUCK_PHONE),
+        _ => bail!("give either --hj212 ADDRESS or --jt808 ADDRESS"),
+    };
+    let secrets = read_secrets(&arguments.credentials)?;
+    let own = secrets.into_iter().filter(|(device, secret)| *device != secret.identity);
+    let devices: Vec<Secret> =
+        own.map(|(_, secret)| secret).filter(|s| s.identity.starts_with(like)).take(arguments.connections).collect();
+    if devices.len() < arguments.connections {
+        bail!("the file has credentials of {} such devices, {} are wanted", devices.len(), arguments.connections);
+    }
+    let load = FrameLoad {
+        kind,
+        address,
+        devices,
+        frames: arguments.frames,
+        window: arguments.window,
+        first_ms: SystemClock.now().as_ms() - arguments.back_seconds * 1000,
+    };
+    println!("{}", serde_json::to_string(&frames::run(load).await?).context("write the outcome")?);
     Ok(())
 }

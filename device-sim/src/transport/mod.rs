@@ -7,6 +7,10 @@ pub mod modbus;
 mod mqtt;
 mod tcp;
 
+pub(crate) use hj212::Logger;
+pub(crate) use jt808::Terminal;
+pub(crate) use tcp::{Dialect, Heard};
+
 use crate::district::Wire;
 use crate::fleet::{Secret, Tally};
 use anyhow::{Result, bail};
@@ -54,8 +58,8 @@ pub enum Payload {
 #[derive(Debug)]
 pub enum Link {
     Mqtt(Box<mqtt::MqttLink>),
-    Hj212(tcp::FrameLink<hj212::Logger>),
-    Jt808(tcp::FrameLink<jt808::Terminal>),
+    Hj212(tcp::FrameLink<Logger>),
+    Jt808(tcp::FrameLink<Terminal>),
     Modbus(modbus::Washer),
 }
 
@@ -64,9 +68,9 @@ pub fn connect(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
     Ok(match wire {
         Wire::Mqtt => Link::Mqtt(Box::new(mqtt::MqttLink::new(&targets.mqtt, secret)?)),
         Wire::Hj212 => {
-            Link::Hj212(tcp::FrameLink::new(&targets.hj212, hj212::Logger::new(&secret.identity, &secret.secret)))
+            Link::Hj212(tcp::FrameLink::new(&targets.hj212, Logger::new(&secret.identity, &secret.secret)))
         }
-        Wire::Jt808 => Link::Jt808(tcp::FrameLink::new(&targets.jt808, jt808::Terminal::new(&secret.identity)?)),
+        Wire::Jt808 => Link::Jt808(tcp::FrameLink::new(&targets.jt808, Terminal::new(&secret.identity)?)),
         Wire::Modbus => bail!("a Modbus device is polled; it has no link of its own"),
     })
 }

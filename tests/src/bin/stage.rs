@@ -21,8 +21,9 @@ async fn run() -> Result<()> {
         Some("browser") => browser::test().await,
         Some("screenshots") => browser::screenshots().await,
         Some("bench") => bench::run().await,
+        Some("bench-frames") => bench::run_frames().await,
         other => {
-            println!("stage demo | browser | screenshots | bench");
+            println!("stage demo | browser | screenshots | bench | bench-frames");
             bail!("know the stage {other:?}")
         }
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod frames;
 mod latency;
 
 /// Half the restaurants are on MQTT: a thousand publishers.
@@ -73,7 +74,14 @@ pub async fn run() -> Result<()> {
     let api = server.administrator().await?;
     latency::run(&server, &api, &staged).await?;
     println!("RSS after the runs: {:.0} MiB", rss_mib(server.pid()?)?);
-    server.stop()
+    server.stop()?;
+    frames::run().await
+}
+
+/// The wires of trucks and loggers alone.
+pub async fn run_frames() -> Result<()> {
+    machine()?;
+    frames::run().await
 }
 
 fn machine() -> Result<()> {
@@ -104,19 +112,23 @@ async fn through_everything(server: &Server, staged: &Staged) -> Result<Through>
     })
     .await?;
     let all = begin.elapsed().as_secs_f64();
-    let cpu_us = thread_cpu(server.pid()?)?
-        .into_iter()
-        .map(|(name, ticks)| {
-            let spent = ticks - cpu_before.get(&name).copied().unwrap_or(0.0);
-            (name, spent * 1e6 / as_f64(outcome.acknowledged.max(1)))
-        })
-        .collect();
+    let cpu_us = per_message(thread_cpu(server.pid()?)?, &cpu_before, outcome.acknowledged);
     settle_down(server).await?;
     Ok(Through {
         acknowledged_per_second: outcome.acknowledged_per_second,
         settled_per_second: as_f64(outcome.acknowledged) / all,
         cpu_us,
     })
+}
+
+/// Server CPU a message between two readings, µs, by thread name.
+fn per_message(now: BTreeMap<String, f64>, before: &BTreeMap<String, f64>, messages: u64) -> BTreeMap<String, f64> {
+    let spent = |name: &String, seconds: f64| seconds - before.get(name).copied().unwrap_or(0.0);
+    let each = |(name, seconds)| {
+        let us = spent(&name, seconds) * 1e6 / as_f64(messages.max(1));
+        (name, us)
+    };
+    now.into_iter().map(each).collect()
 }
 
 /// Records, however they ended.
