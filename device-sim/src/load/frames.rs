@@ -42,7 +42,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 pub async fn run(load: FrameLoad) -> Result<Outcome> {
     let mut connections = Vec::with_capacity(load.devices.len());
     for device in &load.devices {
-        let connection = Connection::open(&load, device).await.with_context(|| format!("device {}", device.identity))?;
+        let connection =
+            Connection::open(&load, device).await.with_context(|| format!("device {}", device.identity))?;
         connections.push(connection);
     }
     let count = connections.len();

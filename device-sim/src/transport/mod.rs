@@ -67,9 +67,7 @@ pub enum Link {
 pub fn connect(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
     Ok(match wire {
         Wire::Mqtt => Link::Mqtt(Box::new(mqtt::MqttLink::new(&targets.mqtt, secret)?)),
-        Wire::Hj212 => {
-            Link::Hj212(tcp::FrameLink::new(&targets.hj212, Logger::new(&secret.identity, &secret.secret)))
-        }
+        Wire::Hj212 => Link::Hj212(tcp::FrameLink::new(&targets.hj212, Logger::new(&secret.identity, &secret.secret))),
         Wire::Jt808 => Link::Jt808(tcp::FrameLink::new(&targets.jt808, Terminal::new(&secret.identity)?)),
         Wire::Modbus => bail!("a Modbus device is polled; it has no link of its own"),
     })
