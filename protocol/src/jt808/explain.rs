@@ -18,8 +18,12 @@ const PLAIN_BYTES_MAX: usize = 4_096;
 pub const SPANS_MAX: usize = 3 * PLAIN_BYTES_MAX + 16;
 const FLAG: u8 = 0x7e;
 
-/// The bytes that the offsets of [`explain`] count: the input with the escapes of its first frame undone.
+/// The bytes that the offsets of [`explain`] count: the input with the escapes of its first frame undone. A chunk of an
+/// attachment stream has none.
 pub fn plain(raw_on_wire: &[u8]) -> Vec<u8> {
+    if raw_on_wire.starts_with(CHUNK_MAGIC) {
+        return raw_on_wire.to_vec();
+    }
     Cut::new(raw_on_wire).plain
 }
 

@@ -74,6 +74,10 @@ fn kept_frames_and_chunks_are_explained_too() {
     assert_eq!(codes(&holds_together(&chunk)), Vec::<&str>::new());
     assert_eq!(codes(&holds_together(&chunk[..64])), ["chunk_truncated"]);
     assert_eq!(codes(&holds_together(&chunk[..20])), ["chunk_truncated"]);
+    // Nothing in a chunk is an escape: its data is as it was sent.
+    let pairs = encode_chunk(b"a.jpg", 7, &[0x7d, 1, 0x7d, 2, 0x7e, 0]).unwrap();
+    assert_eq!(plain(&pairs), pairs);
+    assert_eq!(codes(&holds_together(&pairs)), Vec::<&str>::new());
 }
 
 proptest! {
