@@ -45,6 +45,7 @@ pub(crate) fn facts(count: i64, per_day_max: u32) -> Facts {
         registers: vec![],
         gcj02: false,
         truck: None,
+        events: Vec::new(),
     }));
     for id in 1..=count {
         let details = SubjectDetails::Restaurant {

@@ -6,6 +6,7 @@
 pub mod budget;
 pub mod edge;
 pub mod hj212;
+mod intake;
 pub mod jt808;
 pub mod metrics;
 pub mod modbus;

@@ -43,6 +43,20 @@ pub const JT808_TRAINS_GIVEN_UP_TOTAL: &str = "gateway_jt808_trains_given_up_tot
 /// 1012s sent to HJ 212 devices that asked for the time.
 pub const TIMES_TOLD_TOTAL: &str = "gateway_times_told_total";
 
+// Conventions of others over MQTT, of our front and of brokers
+/// Publishes by `convention`.
+pub const INTAKE_TOTAL: &str = "gateway_intake_total";
+/// Devices behind a modem whose half frames were given up for others of the same connection.
+pub const CARRIERS_CROWDED_TOTAL: &str = "gateway_carriers_crowded_total";
+/// ONVIF metadata frames: acknowledged and not taken.
+pub const ONVIF_METADATA_TOTAL: &str = "gateway_onvif_metadata_total";
+/// Sparkplug births that were asked for, by `why`.
+pub const REBIRTHS_ASKED_TOTAL: &str = "gateway_sparkplug_rebirths_asked_total";
+/// Rebirths that were due and not asked for, since one was asked for a short while ago.
+pub const REBIRTHS_HELD_TOTAL: &str = "gateway_sparkplug_rebirths_held_total";
+/// Sparkplug edge nodes beyond those that a connection is watched for.
+pub const SPARKPLUG_UNWATCHED_TOTAL: &str = "gateway_sparkplug_unwatched_total";
+
 // Modbus pollers
 pub const MODBUS_TARGETS: &str = "gateway_modbus_targets";
 pub const MODBUS_TARGETS_REFUSED_TOTAL: &str = "gateway_modbus_targets_refused_total";

@@ -64,6 +64,7 @@ fn facts(protocol: ProtocolKind) -> Facts {
         registers: Vec::new(),
         gcj02: false,
         truck: None,
+        events: Vec::new(),
     };
     let mut objects = vec![Object::Profile(profile)];
     for id in 1..=DEVICES {

@@ -89,3 +89,7 @@ pub const INFLUX_REJECTED_TOTAL: &str = "ingest_influx_rejected_total";
 pub const INFLUX_RETRIES_TOTAL: &str = "ingest_influx_retries_total";
 /// Gauge: journal entries between settle and the projection.
 pub const INFLUX_LAG_ENTRIES: &str = "ingest_influx_lag_entries";
+/// Gaps in a Sparkplug node's sequence.
+pub const SETTLE_SEQUENCE_GAPS_TOTAL: &str = "ingest_settle_sequence_gaps_total";
+/// Sparkplug nodes whose births were forgotten, since all births together took too much.
+pub const SETTLE_BIRTHS_CROWDED_TOTAL: &str = "ingest_settle_births_crowded_total";

@@ -5,6 +5,7 @@ use crate::quarantine::QuarantineEntry;
 use crate::settle::{Bucket, KeyHash, Output, Past, PastError, Restored, Settle, SettleConfig};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind};
+use model::event_rule::{EventAttribute, EventCondition, EventRule};
 use model::facts::Facts;
 use model::id::{DeviceId, InstallationId, PrincipalId, SubjectId};
 use model::record::{SettledRecord, Statistic};
@@ -55,6 +56,7 @@ pub(crate) fn profile(code: &str, protocol: ProtocolKind, factors: Vec<Factor>) 
         registers: Vec::new(),
         gcj02: false,
         truck: None,
+        events: Vec::new(),
     }
 }
 
@@ -101,6 +103,19 @@ pub(crate) fn facts() -> Facts {
     }];
     let mut mqtt = profile("p-mqtt", ProtocolKind::Mqtt, vec![factor("oil", "fume", Unit::UgPerM3)]);
     mqtt.factors.push(Factor { statistic: Some(Statistic::Mean), ..factor("pm10_avg", "pm10", Unit::UgPerM3) });
+    mqtt.events = vec![EventRule {
+        topic: "RuleEngine/Recognition/LicensePlate".into(),
+        event: "vehicle_exit".into(),
+        when: vec![EventCondition { item: "Direction".into(), is: vec!["leave".into()] }],
+        plate: "PlateNumber".into(),
+        pictures: vec!["PictureUri".into()],
+        attributes: vec![EventAttribute {
+            item: "CoverState".into(),
+            name: "covered".into(),
+            yes: vec!["closed".into()],
+            no: vec!["open".into()],
+        }],
+    }];
     let profiles =
         [mqtt, profile("p-hj212", ProtocolKind::Hj212, hj), profile("p-jt808", ProtocolKind::Jt808, vec![]), modbus];
     let mut facts = Facts::default();

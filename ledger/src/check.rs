@@ -319,6 +319,20 @@ fn profile(row: &DeviceProfile, facts: &Facts, told: &mut Told<'_>) {
         told.must(bit_right, &field("bit"), "write 0 to 15 for kind bit in a register, else leave it out");
         register_form(register, &field, told);
     }
+    let mqtt = row.protocol == ProtocolKind::Mqtt;
+    told.must(mqtt || row.events.is_empty(), "events", "only an MQTT profile has rows for a camera's events");
+    for (index, rule) in row.events.iter().enumerate() {
+        let field = |name: &str| format!("events[{index}].{name}");
+        let topic = rule.topic.trim_end_matches("/*");
+        let plain = !topic.is_empty() && !topic.contains(['*', '&', ':', '+', '#']);
+        told.must(
+            plain,
+            &field("topic"),
+            "write the levels without namespaces: RuleEngine/Recognition/LicensePlate, or RuleEngine/*",
+        );
+        told.must(!rule.event.trim().is_empty(), &field("event"), "write what it is: vehicle_exit, wash …");
+        told.must(rule.when.iter().all(|when| !when.is.is_empty()), &field("when"), "list the values under is");
+    }
     if let Some(truck) = &row.truck {
         told.must(row.protocol == ProtocolKind::Jt808, "truck", "only a JT/T 808 profile has this table");
         for (state, bits) in [("cover_open", truck.cover_open), ("bed_lifted", truck.bed_lifted)] {

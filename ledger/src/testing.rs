@@ -79,6 +79,7 @@ pub(crate) fn profile(code: &str, protocol: ProtocolKind) -> Object {
         registers: Vec::new(),
         gcj02: false,
         truck: None,
+        events: Vec::new(),
     })
 }
 

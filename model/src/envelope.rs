@@ -59,33 +59,52 @@ pub enum Channel {
     MqttReply = 4,
     /// JSON of ThingsBoard's `v1/devices/me/telemetry`.
     MqttThingsboard = 5,
+    /// A Sparkplug B publish: its topic, a zero byte, its protobuf payload.
+    MqttSparkplug = 6,
+    /// An ONVIF event (`…/onvif-ej/…`): its topic, a zero byte, its JSON. Empty JSON: a property that is no more.
+    MqttOnvif = 7,
     /// One HJ 212 frame, from `##` through the check, without its line end.
     Hj212Frame = 10,
     /// One JT/T 808 frame, un-escaped, from the first header byte to the check byte.
     Jt808Frame = 20,
     /// One Modbus answer in the form of `protocol::modbus::reading`.
     ModbusReading = 30,
+    /// JSON of `POST /api/v1/devices/{code}/telemetry`. Entries before it had a number carry [`Self::MqttTelemetry`].
+    HttpTelemetry = 40,
+    /// JSON of `POST /api/v1/devices/{code}/events`. Entries before it had a number carry [`Self::MqttEvent`].
+    HttpEvent = 41,
 }
 
 impl Channel {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::MqttTelemetry,
         Self::MqttEvent,
         Self::MqttStatus,
         Self::MqttReply,
         Self::MqttThingsboard,
+        Self::MqttSparkplug,
+        Self::MqttOnvif,
         Self::Hj212Frame,
         Self::Jt808Frame,
         Self::ModbusReading,
+        Self::HttpTelemetry,
+        Self::HttpEvent,
     ];
     pub fn from_u8(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| *channel as u8 == number)
     }
+    /// That of the device's profile. What comes over HTTP is of MQTT devices: the same JSON, the same credential.
     pub const fn protocol(self) -> ProtocolKind {
         match self {
-            Self::MqttTelemetry | Self::MqttEvent | Self::MqttStatus | Self::MqttReply | Self::MqttThingsboard => {
-                ProtocolKind::Mqtt
-            }
+            Self::MqttTelemetry
+            | Self::MqttEvent
+            | Self::MqttStatus
+            | Self::MqttReply
+            | Self::MqttThingsboard
+            | Self::MqttSparkplug
+            | Self::MqttOnvif
+            | Self::HttpTelemetry
+            | Self::HttpEvent => ProtocolKind::Mqtt,
             Self::Hj212Frame => ProtocolKind::Hj212,
             Self::Jt808Frame => ProtocolKind::Jt808,
             Self::ModbusReading => ProtocolKind::Modbus,

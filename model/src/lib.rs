@@ -19,6 +19,7 @@
 pub mod case;
 pub mod envelope;
 pub mod episode;
+pub mod event_rule;
 pub mod facts;
 pub mod geo;
 pub mod id;

@@ -3,6 +3,7 @@
 //! people are not here: they change no verdict and never enter the journal.
 
 use crate::envelope::ProtocolKind;
+use crate::event_rule::EventRule;
 use crate::geo::Wgs84;
 use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
 use crate::principal::Strictness;
@@ -219,6 +220,9 @@ pub struct DeviceProfile {
     /// For JT/T 808 trucks: where cover, bed and load are. Without it a position has the standard's load alone, as sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truck: Option<Truck>,
+    /// For cameras that speak ONVIF: what their events are. One that no row is for keeps its topic as its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventRule>,
 }
 
 const fn beijing() -> i32 {

@@ -115,6 +115,7 @@ fn facts(count: i64) -> Facts {
         registers: vec![],
         gcj02: false,
         truck: None,
+        events: Vec::new(),
     }));
     for id in 1..=count {
         let restaurant = SubjectDetails::Restaurant {

@@ -39,7 +39,7 @@ pub(crate) async fn telemetry(
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Json<Arrived>> {
-    take(&state, &peer.0, &code.0, &headers, body, Channel::MqttTelemetry).await
+    take(&state, &peer.0, &code.0, &headers, body, Channel::HttpTelemetry).await
 }
 
 pub(crate) async fn events(
@@ -49,7 +49,7 @@ pub(crate) async fn events(
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Json<Arrived>> {
-    take(&state, &peer.0, &code.0, &headers, body, Channel::MqttEvent).await
+    take(&state, &peer.0, &code.0, &headers, body, Channel::HttpEvent).await
 }
 
 async fn take(

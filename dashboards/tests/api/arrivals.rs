@@ -36,7 +36,7 @@ async fn a_reading_over_http_is_on_disk_when_it_is_answered_and_shows_on_the_pag
     let Ok(Some(Entry::Frame(frame))) = bench.journal.read_at(Position { partition: 0, seq }) else { panic!("{seq}") };
     assert_eq!(
         (frame.device, frame.channel, &frame.raw[..]),
-        (DeviceId(1), Channel::MqttTelemetry, &br#"{"fume": 1.25}"#[..])
+        (DeviceId(1), Channel::HttpTelemetry, &br#"{"fume": 1.25}"#[..])
     );
     bench.settled().await;
     let viewer = bench.person("viewer", Role::Viewer, "").await;

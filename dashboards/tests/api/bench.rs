@@ -372,6 +372,7 @@ fn registers_rows() -> Vec<Object> {
         registers: Vec::new(),
         gcj02: false,
         truck: None,
+        events: Vec::new(),
     };
     let place = |lon, lat| Some(Wgs84 { lon, lat });
     let restaurant = SubjectDetails::Restaurant {

@@ -1,5 +1,6 @@
 //! What an HJ 212 connection decides.
 
+use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub struct Hj212Session {
     numbers: QnSource,
     /// Wrong passwords on this connection.
     wrong: u8,
+    /// Behind a modem: whose frames alone are taken, without their password.
+    carried: Option<Carried>,
 }
 
 /// A frame at the journal, with what leaves once it is on disk.
@@ -70,7 +73,13 @@ impl Hj212Session {
             pending: VecDeque::new(),
             numbers: QnSource::default(),
             wrong: 0,
+            carried: None,
         }
+    }
+
+    /// For frames that come inside another protocol, whose credential is the identity: each must be of that device.
+    pub(crate) fn carried(opening: Opening, segment_bytes_max: usize, carried: Carried) -> Self {
+        Self { carried: Some(carried), ..Self::new(opening, segment_bytes_max) }
     }
 
     fn directory(&self) -> &dyn DeviceDirectory {
@@ -86,6 +95,11 @@ impl Hj212Session {
             self.door.refused(now, None, RefusalReason::Malformed, "no MN".to_owned(), &raw);
             return;
         };
+        if let Some(carried) = self.carried.as_ref().filter(|carried| *carried.device.identity != *mn) {
+            let detail = carried.foreign(&format!("MN {mn}"));
+            self.door.refused(now, Some(carried.device.id), RefusalReason::NotGranted, detail, &raw);
+            return;
+        }
         let mut remarks = 0;
         if let Some((reason, detail)) = odd(&parts, &mut remarks) {
             // A wrong frame's MN is trusted only as far as to find how forgiving its device is.
@@ -121,6 +135,9 @@ impl Hj212Session {
         now: IngestTime,
         raw: &Bytes,
     ) -> Option<(Arc<DeviceAtEdge>, PrincipalId)> {
+        if let Some(carried) = &self.carried {
+            return Some((Arc::clone(&carried.device), carried.principal.id));
+        }
         let revision = self.directory().revision();
         if revision != self.revision {
             self.known.clear();

@@ -1,11 +1,12 @@
 //! What a JT/T 808 connection decides.
 
 use super::trains::{Part, Say, Trains};
+use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
-use model::id::DeviceId;
+use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
 use model::seams::{Committed, DeviceDirectory};
 use model::time::{EventTime, IngestTime, LocalStamp};
@@ -22,6 +23,8 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 const OK: u8 = 0;
 const FAILED: u8 = 1;
 const UNSUPPORTED: u8 = 3;
+/// What a terminal behind a modem is given as its code; it opens nothing.
+const CARRIED_CODE: &[u8] = b"modem";
 /// Results of 0x8100.
 const TERMINAL_TAKEN: u8 = 3;
 const NO_SUCH_TERMINAL: u8 = 4;
@@ -39,6 +42,8 @@ pub struct Jt808Session {
     trains: Trains,
     /// A terminal whose hold on the phone is being written down.
     registering: Option<Registering>,
+    /// Behind a modem: whose frames alone are taken, whatever the terminal's code.
+    carried: Option<Carried>,
 }
 
 #[derive(Debug)]
@@ -78,7 +83,44 @@ impl Jt808Session {
             pending: VecDeque::new(),
             trains: Trains::default(),
             registering: None,
+            carried: None,
         }
+    }
+
+    /// For frames that come inside another protocol, whose credential is the identity: each must be of that device, and its
+    /// own registration and authentication are answered and decide nothing.
+    pub(crate) fn carried(opening: Opening, carried: Carried) -> Self {
+        Self { carried: Some(carried), ..Self::new(opening) }
+    }
+
+    /// What a registration or authentication behind a modem is answered; false: it is a frame as any other.
+    fn on_carried_login(&mut self, header: &Header, out: &mut Actions) -> bool {
+        match header.id {
+            id::REGISTER => self.registered(header, OK, CARRIED_CODE, out),
+            id::AUTHENTICATE => self.reply(header, OK, out),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The device whose modem this is, when the phone is its own.
+    fn own_of_modem(
+        &mut self,
+        header: &Header,
+        raw: &Bytes,
+        now: IngestTime,
+    ) -> Option<(Arc<DeviceAtEdge>, PrincipalId)> {
+        let carried = self.carried.as_ref()?;
+        let (device, principal) = (Arc::clone(&carried.device), carried.principal.id);
+        if header.phone.trimmed() != device.identity.trim_start_matches('0') {
+            let detail = carried.foreign(&format!("phone {}", header.phone.trimmed()));
+            self.door.refused(now, Some(device.id), RefusalReason::NotGranted, detail, raw);
+            return None;
+        }
+        if let Some(older) = self.door.enter(device.id, now) {
+            older.cut();
+        }
+        Some((device, principal))
     }
 
     fn directory(&self) -> &dyn DeviceDirectory {
@@ -95,7 +137,13 @@ impl Jt808Session {
         let mut remarks = if garbage > 0 { edge_remark::AFTER_GARBAGE } else { 0 };
         let odd = odd(&parts, &mut remarks);
         let known = self.who.as_ref().filter(|who| who.phone.trimmed() == header.phone.trimmed());
-        let known = known.map(|who| (Arc::clone(&who.device), who.principal.id));
+        let mut known = known.map(|who| (Arc::clone(&who.device), who.principal.id));
+        if self.carried.is_some() {
+            known = self.own_of_modem(&header, &raw, now);
+            if known.is_none() {
+                return;
+            }
+        }
         if let Some((reason, detail)) = odd {
             let forgiven = known.as_ref().is_some_and(|(device, _)| device.strictness != Strictness::Reject);
             // Identity is never taken from a damaged frame.
@@ -104,6 +152,9 @@ impl Jt808Session {
                 return;
             }
             ::metrics::counter!(metrics::REMARKED_TOTAL, "protocol" => "jt808").increment(1);
+        }
+        if self.carried.is_some() && self.on_carried_login(&header, out) {
+            return;
         }
         match header.id {
             id::REGISTER => return self.on_register(&header, parts.body, &raw, now, out),
@@ -124,7 +175,7 @@ impl Jt808Session {
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Jt808Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
-        if id == id::LOGOUT {
+        if id == id::LOGOUT && self.carried.is_none() {
             self.forget(now);
         }
     }
@@ -424,14 +475,16 @@ impl Session for Jt808Session {
     }
 
     fn on_durable(&mut self, committed: &Committed, now: IngestTime, out: &mut Actions) {
+        let mut carried_phone = None;
         for offset in 0..u64::from(committed.count) {
             let Some(pending) = self.pending.pop_front() else { return };
+            carried_phone = self.carried.as_ref().map(|_| pending.phone);
             if self.answer(&pending, now, out) {
                 let seq = committed.first.seq + offset;
                 out.acknowledged.push((pending.device, Position { partition: committed.first.partition, seq }));
             }
         }
-        let Some(phone) = self.who.as_ref().map(|who| who.phone) else { return };
+        let Some(phone) = self.who.as_ref().map(|who| who.phone).or(carried_phone) else { return };
         for say in self.trains.missing(now) {
             self.say(&phone, say, out);
         }

@@ -6,6 +6,7 @@ use super::connection::{Connection, Start};
 use super::hub::Hub;
 use super::session::{Port, SessionKey};
 use super::{Front, grants, metrics};
+use crate::intake::{self, Publish};
 use crate::tcp::TLS_ON_PLAIN;
 use crate::tcp::door::misdirected;
 use ::metrics::counter;
@@ -221,8 +222,9 @@ fn admit(hub: &Hub, mut connect: Connect, peer: &str) -> Result<Admitted, Refuse
         return Err(refused(5, reason::BAD_METHOD, "authentication"));
     }
     let nameless = connect.client_id.is_empty();
-    let too_long = connect.client_id.len() > CLIENT_ID_BYTES_MAX;
-    if too_long || (nameless && version == Version::V4 && !connect.clean_start) {
+    // Control characters must not come (MQTT 5, 1.5.4), and would go on into logs and lists.
+    let unfit = connect.client_id.len() > CLIENT_ID_BYTES_MAX || connect.client_id.chars().any(char::is_control);
+    if unfit || (nameless && version == Version::V4 && !connect.clean_start) {
         return Err(refused(2, reason::CLIENT_ID, "client_id"));
     }
     let attempt = Attempt::Mqtt {
@@ -252,14 +254,18 @@ fn admit(hub: &Hub, mut connect: Connect, peer: &str) -> Result<Admitted, Refuse
         }
     };
     if let Some(will) = &mut connect.will {
-        let Some(grant) = grants::publish(&principal, &will.topic, &*hub.edge.directory) else {
+        let directory = &*hub.edge.directory;
+        let granted = grants::publish(&principal, &will.topic, directory);
+        let death = Publish { topic: &will.topic, payload: &will.payload, received: hub.edge.clock.now() };
+        if let Some(grant) = granted {
+            will.topic = Topic::Device { device: &grant.device.code, kind: grant.kind }.to_string();
+        } else if intake::of_will(&principal, death, directory).is_none() {
             hub.edge.doorstep.refused(Refusal {
                 reason: RefusalReason::NotGranted,
                 ..refusal(hub, &connect, peer, "will topic is not granted")
             });
             return Err(refused(5, reason::NOT_AUTHORISED, "will"));
-        };
-        will.topic = Topic::Device { device: &grant.device.code, kind: grant.kind }.to_string();
+        }
     }
     if nameless {
         let number = hub.edge.online.next_connection();

@@ -18,6 +18,7 @@ use super::index::Matched;
 use super::metrics;
 use super::session::{Done, Kick, Message, Port, Session, lock};
 use crate::budget::Share;
+use crate::intake::Intake;
 use ::metrics::counter;
 use bytes::{Bytes, BytesMut};
 use model::envelope::{Envelope, Position, ProtocolKind};
@@ -87,6 +88,8 @@ pub(super) struct Answer {
     pub(super) reason: u8,
     /// The device of its envelope; `None`: nothing was appended for it.
     pub(super) device: Option<DeviceId>,
+    /// The session behind a modem that waits for the envelope.
+    pub(super) carrier: Option<u64>,
 }
 
 /// What is done with a message once it is durable.
@@ -119,7 +122,7 @@ pub(super) struct Connection<S> {
     pub(super) version: Version,
     pub(super) id: u64,
     device: Option<DeviceId>,
-    peer: String,
+    pub(super) peer: String,
     keep_alive: Option<Duration>,
     receive_maximum: usize,
     packet_bytes_max: u32,
@@ -153,6 +156,8 @@ pub(super) struct Connection<S> {
     pub(super) topics: Vec<Resolved>,
     pub(super) next_topic: usize,
     pub(super) aliases: Vec<Option<Bytes>>,
+    /// For topics of others' conventions, once one was used.
+    pub(super) intake: Option<Box<Intake>>,
     /// It counts among the fan-out's clients.
     pub(super) routed: bool,
     /// The stream may hold bytes back.
@@ -204,6 +209,7 @@ where
             topics: Vec::new(),
             next_topic: 0,
             aliases: Vec::new(),
+            intake: None,
             routed: false,
             unflushed: false,
             closing: None,
@@ -223,6 +229,9 @@ where
         if let Some(device) = self.device {
             self.hub.edge.online.leave(device, self.id);
             self.hub.edge.wire.disconnected(device, self.id, self.hub.edge.clock.now());
+        }
+        if let Some(mut intake) = self.intake.take() {
+            intake.close(self.hub.edge.clock.now());
         }
         if self.routed {
             self.hub.routed().fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
@@ -533,8 +542,11 @@ where
             self.unanswered = self.unanswered.saturating_sub(usize::from(answer.qos > 0));
             if let Some(device) = answer.device {
                 let at = Position { partition: first.partition, seq: first.seq + offset };
-                self.hub.edge.wire.acknowledged(device, at, now);
                 offset += 1;
+                match answer.carrier {
+                    None => self.hub.edge.wire.acknowledged(device, at, now),
+                    Some(carrier) => self.carried_is_durable(carrier, at, now),
+                }
             }
         }
         self.hub.meters.acknowledged.increment(acknowledged);

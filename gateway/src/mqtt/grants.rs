@@ -41,7 +41,7 @@ const fn channel(kind: TopicKind) -> Option<Channel> {
     })
 }
 
-fn speaks_for(grants: &Grants, id: DeviceId, code: &str) -> bool {
+pub(crate) fn speaks_for(grants: &Grants, id: DeviceId, code: &str) -> bool {
     match grants {
         Grants::One(own) => *own == id,
         Grants::Many(list) => list.contains(&id),

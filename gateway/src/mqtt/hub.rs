@@ -11,6 +11,7 @@ use super::session::{Kick, Message, Offered, Out, Port, QueueBounds, Session, Se
 use super::store::{Loaded, SessionStore};
 use super::{MqttConfig, metrics};
 use crate::edge::Edge;
+use crate::intake;
 use ::metrics::{Counter, counter, gauge};
 use ahash::AHashMap;
 use bytes::Bytes;
@@ -257,6 +258,7 @@ impl Hub {
                 Topic::Device { device, .. } => self.edge.directory.device_by_code(device),
                 Topic::Thingsboard => None,
             })
+            .or_else(|| intake::device_of_will(&will.topic, &*self.edge.directory))
             .map(|device| model::principal::Grants::One(device.id));
         if let Some(grants) = grants {
             self.publish_will(session.key.principal, &grants, session.number, will);
@@ -266,7 +268,10 @@ impl Hub {
     fn publish_will(&self, principal: PrincipalId, grants: &model::principal::Grants, publisher: u64, will: Will) {
         let now = self.edge.clock.now();
         let speaker = Principal { id: principal, name: "will".into(), grants: grants.clone(), credential_version: 0 };
-        let Some(grant) = grants::publish(&speaker, &will.topic, &*self.edge.directory) else { return };
+        let Some(grant) = grants::publish(&speaker, &will.topic, &*self.edge.directory) else {
+            self.publish_foreign_will(&speaker, &will, now);
+            return;
+        };
         let topic = Topic::Device { device: &grant.device.code, kind: grant.kind }.to_string();
         let envelope = Envelope {
             received: now,
@@ -296,6 +301,18 @@ impl Hub {
                 }
             }),
         );
+    }
+
+    /// A Sparkplug death goes to the journal; nobody subscribes to it.
+    fn publish_foreign_will(&self, speaker: &Principal, will: &Will, now: IngestTime) {
+        let publish = intake::Publish { topic: &will.topic, payload: &will.payload, received: now };
+        let Some(envelope) = intake::of_will(speaker, publish, &*self.edge.directory) else { return };
+        let done = Box::new(|result: Result<_, model::seams::AppendError>| {
+            if result.is_err() {
+                counter!(metrics::DROPPED_TOTAL, "why" => "will").increment(1);
+            }
+        });
+        self.edge.inlet.accept(vec![envelope], done);
     }
 
     /// Adds or replaces a filter of a session. True: it is new.
@@ -402,7 +419,11 @@ impl Hub {
 
     /// To a device or about it: command or errors. Returns how many sessions it was queued for.
     pub(crate) fn publish_to_device(&self, device: &str, kind: TopicKind, payload: Bytes, qos: u8) -> usize {
-        let topic = Topic::Device { device, kind }.to_string();
+        self.say(Topic::Device { device, kind }.to_string(), payload, qos)
+    }
+
+    /// To whoever reads a topic that goes to devices; never through the fan-out.
+    pub(crate) fn say(&self, topic: String, payload: Bytes, qos: u8) -> usize {
         let matched = self.index.find(&topic);
         if matched.is_empty() {
             return 0;

@@ -6,6 +6,7 @@ use super::connection::{After, Answer, Connection};
 use super::grants::{self, PublishGrant};
 use super::index::Matched;
 use super::session::{Message, Subscription, lock};
+use crate::intake;
 use bytes::Bytes;
 use model::envelope::Envelope;
 use model::principal::Grants;
@@ -72,7 +73,9 @@ where
             return;
         }
         let Some(place) = self.resolve(&name) else {
-            self.not_granted(publish, &name);
+            if !self.on_foreign(publish, &name, received) {
+                self.not_granted(publish, &name);
+            }
             return;
         };
         let Some(resolved) = self.topics.get(place) else { return };
@@ -109,9 +112,9 @@ where
         self.answer(publish, 0, Some(device.id));
     }
 
-    fn answer(&mut self, publish: &Publish, reason: u8, device: Option<model::id::DeviceId>) {
+    pub(super) fn answer(&mut self, publish: &Publish, reason: u8, device: Option<model::id::DeviceId>) {
         self.unanswered += usize::from(publish.qos > 0);
-        self.current.answers.push(Answer { pkid: publish.pkid, qos: publish.qos, reason, device });
+        self.current.answers.push(Answer { pkid: publish.pkid, qos: publish.qos, reason, device, carrier: None });
     }
 
     fn is_repeated(&mut self, pkid: u16) -> bool {
@@ -269,7 +272,10 @@ where
         if topic::check_filter(&filter.path).is_err() {
             return reason::FILTER_INVALID;
         }
-        if !grants::subscribe(&self.principal, &filter.path, &*self.hub.edge.directory) {
+        let directory = &*self.hub.edge.directory;
+        if !grants::subscribe(&self.principal, &filter.path, directory)
+            && !intake::may_subscribe(&self.principal, &filter.path, directory)
+        {
             let detail = format!("subscribe to {}", filter.path);
             self.refuse(RefusalReason::NotGranted, "not_granted", detail, Bytes::new(), None);
             return reason::NOT_AUTHORISED;

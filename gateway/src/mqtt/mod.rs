@@ -22,6 +22,7 @@
 //! | `connection` | one connection's task: read, append, answer, deliver |
 //! | `closing` | why a connection ends |
 //! | `inbound` | what each packet of a client does |
+//! | `foreign` | topics of others' conventions, see [`crate::intake`] |
 //! | `grants` | who may publish and subscribe to what |
 //! | `hub` | sessions, index, retained, delivery |
 //! | `session`, `index`, `retained` | their parts |
@@ -33,7 +34,8 @@ mod closing;
 mod codec;
 mod connection;
 mod fanout;
-mod grants;
+mod foreign;
+pub(crate) mod grants;
 mod hub;
 mod inbound;
 mod index;

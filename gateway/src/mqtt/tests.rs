@@ -2,6 +2,7 @@
 //! a test waits, except where threads of others are part of the promise.
 
 mod flow;
+mod foreign;
 mod grants;
 mod secured;
 mod sessions;
@@ -99,12 +100,13 @@ impl Inlet for World {
     }
 }
 
-/// Devices `dev-1` … `dev-9`, user name = code, password = `secret`; `bridge` speaks for `dev-`, `staff` observes.
+/// Devices `dev-1` … `dev-2000` (`dev-3001` … of HJ 212, `dev-4001` … of JT/T 808), user name = code, password = `secret`; `bridge` speaks for `dev-`, `staff` observes.
 impl DeviceDirectory for World {
     fn admit(&self, attempt: Attempt<'_>) -> Admission {
         let Attempt::Mqtt { username, password, .. } = attempt else { return Admission::UnknownIdentity };
         let (id, grants) = match username {
             Some("bridge") => (100, Grants::Prefix("dev-".into())),
+            Some("modem") => (102, Grants::Many(vec![DeviceId(3001), DeviceId(4001)])),
             Some("logger") => (101, Grants::Many(vec![DeviceId(1), DeviceId(2)])),
             Some("staff") => (200, Grants::Observer),
             Some("staff-2") => (201, Grants::Observer),
@@ -132,12 +134,18 @@ impl DeviceDirectory for World {
 
     fn device_by_code(&self, code: &str) -> Option<Arc<DeviceAtEdge>> {
         let number: i64 = code.strip_prefix("dev-")?.parse().ok()?;
-        (1..=2_000).contains(&number).then(|| {
+        let (protocol, identity) = match number {
+            1..=2_000 => (ProtocolKind::Mqtt, code.to_owned()),
+            3_001..=3_999 => (ProtocolKind::Hj212, format!("MN{number}")),
+            4_001..=4_999 => (ProtocolKind::Jt808, format!("13900{number}")),
+            _ => return None,
+        };
+        Some({
             Arc::new(DeviceAtEdge {
                 id: DeviceId(number),
                 code: code.into(),
-                protocol: ProtocolKind::Mqtt,
-                identity: code.into(),
+                protocol,
+                identity: identity.as_str().into(),
                 strictness: Strictness::Reject,
                 offset_minutes: 480,
                 principal: PrincipalId(number),
@@ -147,8 +155,13 @@ impl DeviceDirectory for World {
         })
     }
 
-    fn device_by_identity(&self, _: ProtocolKind, identity: &str) -> Option<Arc<DeviceAtEdge>> {
-        self.device_by_code(identity)
+    fn device_by_identity(&self, protocol: ProtocolKind, identity: &str) -> Option<Arc<DeviceAtEdge>> {
+        let number = match protocol {
+            ProtocolKind::Hj212 => identity.strip_prefix("MN")?,
+            ProtocolKind::Jt808 => identity.strip_prefix("13900")?,
+            _ => return self.device_by_code(identity),
+        };
+        self.device_by_code(&format!("dev-{number}")).filter(|device| device.protocol == protocol)
     }
 
     fn devices(&self, _: ProtocolKind) -> Vec<Arc<DeviceAtEdge>> {

@@ -1,5 +1,6 @@
 //! The latest state of one device.
 
+use crate::settle::map::sparkplug::HISTORICAL;
 use model::envelope::Position;
 use model::id::{DeviceId, SubjectId};
 use model::quantity::Quantity;
@@ -56,12 +57,16 @@ impl DeviceState {
     /// Takes what is newer in `record`.
     pub(super) fn take(&mut self, record: &SettledRecord) {
         let at = record.key.at;
+        self.received = self.received.max(record.received);
+        self.position = self.position.max(record.position);
+        // What a device kept while it was away is no current value, whatever its time.
+        if record.remarks.iter().any(|remark| remark.code == HISTORICAL) {
+            return;
+        }
         if at >= self.at {
             self.at = at;
             self.subject = record.subject;
         }
-        self.received = self.received.max(record.received);
-        self.position = self.position.max(record.position);
         // Both lists are sorted, so one walk over them is enough.
         let mut place = 0;
         for value in &record.body.values {

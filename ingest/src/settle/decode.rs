@@ -1,11 +1,12 @@
 //! Stage 1: raw bytes → drafts. The device's profile (as of the journal position) says what its codes mean.
 
+use super::births::{Births, View};
 use super::draft::{Decoded, Fault};
 use super::foreign::Foreign;
 use super::map;
 use super::profile::Profile;
 use super::train;
-use model::envelope::{Channel, Envelope};
+use model::envelope::{Channel, Envelope, Position};
 use model::facts::Facts;
 use model::verdict::QuarantineReason;
 
@@ -25,10 +26,33 @@ pub fn decode<'p>(
         | Channel::MqttEvent
         | Channel::MqttStatus
         | Channel::MqttReply
-        | Channel::MqttThingsboard => map::mqtt::decode(envelope, facts, profile, foreign),
+        | Channel::MqttThingsboard
+        | Channel::HttpTelemetry
+        | Channel::HttpEvent => map::mqtt::decode(envelope, facts, profile, foreign),
+        // Without what births said: for a frame that is derived again.
+        Channel::MqttSparkplug => match map::sparkplug::Read::of(&envelope.raw) {
+            Ok(read) => map::sparkplug::decode(envelope, &read, View::default(), profile, foreign),
+            Err(fault) => Decoded::Unreadable(fault),
+        },
+        Channel::MqttOnvif => map::onvif::decode(envelope, profile, foreign),
         Channel::Hj212Frame => map::hj212::decode(envelope, profile, foreign),
         Channel::Jt808Frame => map::jt808::decode(envelope, profile, foreign),
         Channel::ModbusReading => map::modbus::decode(envelope, profile, foreign),
+    }
+}
+
+/// Reads a Sparkplug message, which also changes what is known of births, whatever the profile.
+pub fn decode_sparkplug<'p>(
+    (position, envelope): (Position, &Envelope),
+    profile: Option<&'p Profile>,
+    foreign: &mut Foreign,
+    births: &mut Births,
+) -> Decoded<'p> {
+    let read = map::sparkplug::Read::of(&envelope.raw);
+    let view = read.as_ref().map(|read| read.see(births, position)).unwrap_or_default();
+    match (usable(envelope, profile), read) {
+        (Ok(profile), Ok(read)) => map::sparkplug::decode(envelope, &read, view, profile, foreign),
+        (Err(fault), _) | (_, Err(fault)) => Decoded::Unreadable(fault),
     }
 }
 

@@ -21,6 +21,7 @@
 //! remark [`RAW_AT`] names the frames' positions.
 
 pub mod alarms;
+pub mod births;
 pub mod clock;
 pub mod config;
 pub mod decode;
@@ -48,11 +49,12 @@ pub use rederive::{REDERIVE_KIND, Rederive};
 
 use crate::journal::entry::Entry;
 use alarms::Alarms;
+use births::Births;
 use draft::{Decoded, Draft, Fault, Origin, Packet};
 use duplicate::{Contents, Dedupe};
 use foreign::Foreign;
 use merge::{Merge, Merged};
-use model::envelope::{Envelope, Position};
+use model::envelope::{Channel, Envelope, Position};
 use model::facts::Facts;
 use model::record::{Remark, SettledRecord};
 use model::stream::Item;
@@ -73,18 +75,21 @@ pub struct Settle {
     merge: Merge,
     dedupe: Dedupe,
     alarms: Alarms,
+    births: Births,
 }
 
 impl Settle {
     /// `facts` and `restored` are those as of the cursor that reading starts after.
     pub fn new(config: SettleConfig, facts: Facts, restored: Restored) -> Self {
-        let (alarms, carry) = Alarms::restore(&restored.carry);
+        let (births, carry) = Births::restore(&restored.carry);
+        let (alarms, carry) = Alarms::restore(carry);
         Self {
             config,
             profiles: Profiles::default(),
             foreign: Foreign::new(config.foreign_max, config.foreign_per_device_max, restored.foreign),
             merge: Merge::restore(config, carry),
             alarms,
+            births,
             dedupe: Dedupe::new(config.dedupe_bytes_max, restored.newest),
             facts,
         }
@@ -104,9 +109,11 @@ impl Settle {
         self.foreign.take_new()
     }
 
-    /// What must be saved with the cursor besides the records: packets of split messages that wait for the others, and the alarms that last.
+    /// What must be saved with the cursor besides the records: packets of split messages that wait for the others, the alarms that last, and
+    /// what Sparkplug births said.
     pub fn carry(&self) -> Vec<u8> {
-        let mut carry = self.alarms.save();
+        let mut carry = self.births.save();
+        carry.extend(self.alarms.save());
         carry.extend(self.merge.save());
         carry
     }
@@ -157,7 +164,12 @@ impl Settle {
         let origin = Origin::of(position, envelope);
         out.loss.frame(origin.device, origin.day());
         let profile = self.profiles.of(&self.facts, envelope.device);
-        let decoded = decode::decode(envelope, &self.facts, profile.as_deref(), &mut self.foreign);
+        let decoded = if envelope.channel == Channel::MqttSparkplug {
+            let frame = (position, envelope);
+            decode::decode_sparkplug(frame, profile.as_deref(), &mut self.foreign, &mut self.births)
+        } else {
+            decode::decode(envelope, &self.facts, profile.as_deref(), &mut self.foreign)
+        };
         let decoded = match decoded {
             Decoded::Packet(packet) => match self.packet(position, envelope, &packet, out, past)? {
                 Merged::Waiting => Decoded::Nothing,

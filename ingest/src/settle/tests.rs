@@ -15,6 +15,7 @@ use model::verdict::QuarantineReason as Reason;
 use proptest::prelude::*;
 
 mod alarms;
+mod conventions;
 pub(crate) mod streams;
 mod trains;
 
@@ -477,7 +478,7 @@ proptest! {
 
     /// Noise never panics and always ends somewhere.
     #[test]
-    fn noise_is_quarantined_or_read_and_never_fatal(raw in prop::collection::vec(any::<u8>(), 0..300), channel in 0usize..8) {
+    fn noise_is_quarantined_or_read_and_never_fatal(raw in prop::collection::vec(any::<u8>(), 0..300), channel in 0usize..Channel::ALL.len()) {
         let mut world = World::new();
         let channel = Channel::ALL[channel];
         let device = match channel.protocol() {

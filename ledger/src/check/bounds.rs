@@ -45,6 +45,14 @@ pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
             for (index, factor) in row.factors.iter().enumerate().take(FACTORS_MAX) {
                 text(&format!("factors[{index}].code"), &factor.code, WORD_MAX);
             }
+            for (index, rule) in row.events.iter().enumerate().take(EVENTS_MAX) {
+                text(&format!("events[{index}].topic"), &rule.topic, TITLE_MAX);
+                text(&format!("events[{index}].event"), &rule.event, WORD_MAX);
+                text(&format!("events[{index}].plate"), &rule.plate, WORD_MAX);
+                let told = rule.attributes.iter().flat_map(|mapped| [&mapped.item, &mapped.name]);
+                let words = rule.when.iter().map(|when| &when.item).chain(told).chain(&rule.pictures);
+                words.for_each(|word| text(&format!("events[{index}]"), word, TITLE_MAX));
+            }
         }
         Object::Office(_) | Object::Grid(_) | Object::Permit(_) | Object::Calendar(_) | Object::Rule(_) => {}
     }
@@ -55,6 +63,11 @@ pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
         Object::Profile(row) => {
             list("factors", row.factors.len(), FACTORS_MAX);
             list("registers", row.registers.len(), REGISTERS_MAX);
+            list("events", row.events.len(), EVENTS_MAX);
+            for (index, rule) in row.events.iter().enumerate().take(EVENTS_MAX) {
+                let most = rule.when.len().max(rule.pictures.len()).max(rule.attributes.len());
+                list(&format!("events[{index}]"), most, EVENT_PARTS_MAX);
+            }
         }
         Object::Permit(row) => {
             list("trucks", row.trucks.len(), TRUCKS_MAX);
@@ -73,6 +86,8 @@ const WORD_MAX: usize = 64;
 const TITLE_MAX: usize = 200;
 const SENTENCE_MAX: usize = 500;
 const FACTORS_MAX: usize = 1_000;
+const EVENTS_MAX: usize = 200;
+const EVENT_PARTS_MAX: usize = 32;
 const REGISTERS_MAX: usize = 5_000;
 const TRUCKS_MAX: usize = 2_000;
 const WINDOWS_MAX: usize = 200;

@@ -1,4 +1,5 @@
-//! MQTT as our devices use it: the grammar of our topics ([`topic`]) and the JSON forms of what they publish ([`payload`]).
+//! MQTT as our devices use it: the grammar of our topics ([`topic`]) and the JSON forms of what they publish ([`payload`]);
+//! and what others' conventions make of both ([`foreign`], [`thingsboard`], [`onvif`]).
 //! Packets themselves are not coded here; the gateway does that behind one file. Knows no domain types, no clock, no I/O.
 //!
 //! ```text
@@ -7,7 +8,11 @@
 //! v1/devices/me/telemetry         {"fume":1.2}
 //! ```
 
+pub mod foreign;
 mod json;
+pub mod onvif;
 pub mod payload;
 mod stamp;
+pub mod thingsboard;
+pub mod titled;
 pub mod topic;

@@ -8,7 +8,7 @@
 //! {"ts":1763800000000,"event":"vehicle_exit","end":1763800012000,"plate":"豫A·12345","pictures":["a.jpg"],"gate":2}
 //! ```
 //!
-//! `ts` is UTC milliseconds or RFC 3339 with an offset. `device` names the device of a record when a gateway speaks for
+//! `ts` is UTC milliseconds or RFC 3339 with an offset; seconds are told apart by their size and refused. `device` names the device of a record when a gateway speaks for
 //! several. What cannot be used is a [`Problem`] with its place; the rest of the record is used. Only text that is no JSON,
 //! or no record at all, makes the whole document unreadable. Not a number and infinity cannot be written in JSON;
 //! `1e999` is a problem of its field.
@@ -144,6 +144,8 @@ pub enum ProblemCode {
     NumberOutOfRange,
     DuplicateName,
     TimeUnreadable,
+    /// A `ts` of ten digits: seconds, where milliseconds are wanted.
+    TimeInSeconds,
     NotAValue,
     PositionUnusable,
     TooManyPictures,
@@ -165,6 +167,7 @@ impl ProblemCode {
             Self::NumberOutOfRange => "number_out_of_range",
             Self::DuplicateName => "duplicate_name",
             Self::TimeUnreadable => "time_unreadable",
+            Self::TimeInSeconds => "time_in_seconds",
             Self::NotAValue => "not_a_value",
             Self::PositionUnusable => "position_unusable",
             Self::TooManyPictures => "too_many_pictures",
@@ -398,7 +401,14 @@ impl<'a> Parser<'a> {
     fn time(&mut self, name: &str, kind: Kind) -> Result<When, Fault> {
         let offset = self.reader.offset();
         let at = match kind {
-            Kind::Number => whole_ms(self.reader.number_text()?),
+            Kind::Number => {
+                let ms = whole_ms(self.reader.number_text()?);
+                if ms.is_some_and(|ms| SECONDS.contains(&ms)) {
+                    self.problem_at(ProblemCode::TimeInSeconds, &[name], offset);
+                    return Ok(When::Unreadable);
+                }
+                ms
+            }
             Kind::Text => rfc3339_ms(&self.reader.text_value()?),
             Kind::Null => {
                 self.reader.null()?;
@@ -507,6 +517,9 @@ impl<'a> Parser<'a> {
         self.document.problems.push(Problem { code, place: text, offset });
     }
 }
+
+/// Numbers that are seconds of the years 2001 to 2286, and as milliseconds would be of the spring of 1970.
+const SECONDS: std::ops::Range<i64> = 1_000_000_000..10_000_000_000;
 
 /// At most [`NAME_BYTES_MAX`] bytes of a name, for a problem's place.
 fn cut(name: &str) -> &str {

@@ -5,6 +5,8 @@ pub mod hj212;
 pub mod jt808;
 pub mod modbus;
 pub mod mqtt;
+pub mod onvif;
+pub mod sparkplug;
 
 use super::draft::{Draft, DraftValue};
 use super::foreign::Foreign;

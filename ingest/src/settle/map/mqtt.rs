@@ -1,4 +1,4 @@
-//! JSON over MQTT → records: readings are instants, positions and events their own kinds, whatever comes on `status` is a state. A record without
+//! JSON over MQTT and HTTP → records: readings are instants, positions and events their own kinds, whatever comes on `status` is a state. A record without
 //! `ts` happened when it was received. Keys go through the profile's factors; a key that no factor names but that is a built-in
 //! quantity's code is that quantity in its canonical unit.
 
@@ -134,6 +134,9 @@ fn problems(envelope: &Envelope, document: &Document<'_>, drafts: &mut Vec<Draft
         }
         for problem in &document.problems {
             if index_of(problem).is_none_or(|of| of == index) {
+                if problem.code == ProblemCode::TimeInSeconds && problem.place.ends_with("ts") {
+                    draft.fault = Some(Fault::no_time("ts is in seconds, milliseconds are wanted"));
+                }
                 draft.remark(problem.code.word(), &problem.place);
             }
         }

@@ -80,6 +80,7 @@ impl World {
                 registers: vec![],
                 gcj02: false,
                 truck: None,
+                events: Vec::new(),
             }));
             world.put(Object::Device(Device {
                 id: device,

@@ -1,0 +1,75 @@
+//! Publishes on topics of others' conventions, on a connection of the front. [`crate::intake`] decides what they are; here
+//! their envelopes join the read's batch, and what must be said finds its way back. Such publishes are delivered to nobody:
+//! their topics are shared by all devices or bound to one, and what they mean is told by the settled streams.
+
+use super::codec::{Publish, Version, reason};
+use super::connection::{Answer, Connection};
+use super::session::{Message, Out, lock};
+use crate::intake::{self, Intake, Say};
+use bytes::Bytes;
+use model::envelope::Position;
+use model::time::IngestTime;
+use protocol::mqtt::topic;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+impl<S> Connection<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    /// False: the topic is of no such convention, or not granted.
+    pub(super) fn on_foreign(&mut self, publish: &Publish, name: &Bytes, received: IngestTime) -> bool {
+        let Ok(topic) = std::str::from_utf8(name) else { return false };
+        let intake = self.intake.get_or_insert_with(|| {
+            let (edge, principal) = (self.hub.edge.clone(), Arc::clone(&self.principal));
+            Box::new(Intake::new(edge, principal, self.id, self.peer.clone()))
+        });
+        let Some(taken) = intake.take(intake::Publish { topic, payload: &publish.payload, received }) else {
+            return false;
+        };
+        for say in taken.say {
+            self.say(say);
+        }
+        for entry in taken.entries {
+            let device = Some(entry.envelope.device);
+            self.current.bytes += entry.envelope.raw.len() + 64;
+            self.current.envelopes.push(entry.envelope);
+            self.underway += 1;
+            // It has no packet of its own: the publish is answered once all of its envelopes are on disk.
+            self.current.answers.push(Answer { pkid: 0, qos: 0, reason: 0, device, carrier: entry.carrier });
+        }
+        match (taken.refused, self.version, publish.qos) {
+            (false, ..) => self.answer(publish, 0, None),
+            (true, Version::V4, _) => self.close(super::closing::Closing::NotGranted),
+            (true, Version::V5, 0) => {}
+            (true, Version::V5, _) => self.answer(publish, reason::NOT_AUTHORISED, None),
+        }
+        true
+    }
+
+    /// A frame behind a modem is on disk: its answer leaves.
+    pub(super) fn carried_is_durable(&mut self, carrier: u64, at: Position, now: IngestTime) {
+        let says = self.intake.as_mut().map(|intake| intake.durable(carrier, at, now)).unwrap_or_default();
+        for say in says {
+            self.say(say);
+        }
+    }
+
+    fn say(&mut self, say: Say) {
+        let Say { topic, payload, own } = say;
+        if !own {
+            self.hub.say(topic, payload, 1);
+            return;
+        }
+        let state = lock(&self.session.state);
+        let wanted = state.subscriptions.iter().filter(|held| topic::matches(&held.filter, &topic));
+        let best = wanted.map(|held| held.qos).max();
+        drop(state);
+        let Some(qos) = best else { return };
+        let message =
+            Message { topic: topic.into(), payload, qos, retain: false, expires: None, properties: None, publisher: 0 };
+        let out = Out { message: Arc::new(message), qos, retain: false, subscription_ids: Vec::new() };
+        self.session.offer(out, &self.hub.bounds);
+        self.pull = true;
+    }
+}
