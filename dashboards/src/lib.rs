@@ -49,5 +49,5 @@ pub use pulse::Pulse;
 pub use router::router;
 pub use run::run;
 pub use spec::Spec;
-pub use state::{AppState, Inner, Listeners, Machine, Parts, ProjectionState, WebConfig};
+pub use state::{AppState, BrokerState, Inner, Listeners, Machine, Parts, ProjectionState, WebConfig};
 pub use table::{openapi_json, specs};

@@ -114,7 +114,7 @@ impl Pulse {
 }
 
 impl State {
-    /// Returns the outages that are new.
+    /// Returns the outages that are new, or last longer.
     fn take(&mut self, batch: &Batch, facts: &Facts) -> Vec<Outage> {
         let mut new = Vec::new();
         for item in &batch.items {
@@ -142,11 +142,17 @@ impl State {
                 }
                 Item::Tick { tick, .. } => self.tick = Some(tick.clone()),
                 Item::Outage { outage, .. } => {
-                    if !self.outages.iter().any(|known| known == outage) {
-                        self.outages.push_front(outage.clone());
-                        self.outages.truncate(100);
-                        new.push(outage.clone());
+                    // One that lasts is told again, with a later end.
+                    let same = |known: &&mut Outage| known.from == outage.from && known.what == outage.what;
+                    match self.outages.iter_mut().find(same) {
+                        Some(known) if known.to >= outage.to => continue,
+                        Some(known) => known.to = outage.to,
+                        None => {
+                            self.outages.push_front(outage.clone());
+                            self.outages.truncate(100);
+                        }
                     }
+                    new.push(outage.clone());
                 }
                 Item::Contact { .. } | Item::Revision { .. } => {}
             }

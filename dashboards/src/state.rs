@@ -56,6 +56,21 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
     fn journal_bytes(&self) -> Option<u64>;
     /// State of the InfluxDB projection; `None`: switched off.
     fn projection(&self) -> Option<ProjectionState>;
+    /// Brokers that are read from.
+    fn brokers(&self) -> Vec<BrokerState> {
+        Vec::new()
+    }
+}
+
+/// How it stands with a broker that is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerState {
+    pub name: String,
+    /// Connected and subscribed.
+    pub up: bool,
+    pub since: IngestTime,
+    /// Why it is not up.
+    pub detail: String,
 }
 
 /// How the projection is doing.

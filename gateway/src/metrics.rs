@@ -57,6 +57,15 @@ pub const REBIRTHS_HELD_TOTAL: &str = "gateway_sparkplug_rebirths_held_total";
 /// Sparkplug edge nodes beyond those that a connection is watched for.
 pub const SPARKPLUG_UNWATCHED_TOTAL: &str = "gateway_sparkplug_unwatched_total";
 
+// Brokers that we read from
+pub const BROKERS_UP: &str = "gateway_brokers_up";
+pub const BROKER_MESSAGES_TOTAL: &str = "gateway_broker_messages_total";
+pub const BROKER_ACKNOWLEDGED_TOTAL: &str = "gateway_broker_acknowledged_total";
+/// Connections that ended, or did not come about, by `reason`.
+pub const BROKER_ENDED_TOTAL: &str = "gateway_broker_ended_total";
+/// A broker had not kept our session when we came back.
+pub const BROKER_SESSIONS_LOST_TOTAL: &str = "gateway_broker_sessions_lost_total";
+
 // Modbus pollers
 pub const MODBUS_TARGETS: &str = "gateway_modbus_targets";
 pub const MODBUS_TARGETS_REFUSED_TOTAL: &str = "gateway_modbus_targets_refused_total";

@@ -246,6 +246,12 @@ impl DeviceDirectory for Directory {
         self.now().secrets.of.get(&id.0)?.password.clone()
     }
 
+    fn bridge(&self, name: &str) -> Option<Arc<Principal>> {
+        let snapshot = self.now();
+        let bridge = snapshot.bridges.get(name).filter(|bridge| bridge.enabled)?;
+        snapshot.principals.get(&bridge.id).cloned()
+    }
+
     fn revision(&self) -> u64 {
         self.now().revision
     }

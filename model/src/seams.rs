@@ -3,7 +3,7 @@
 
 use crate::envelope::{Envelope, Position, ProtocolKind};
 use crate::id::DeviceId;
-use crate::principal::{Admission, Attempt, DeviceAtEdge, Registration};
+use crate::principal::{Admission, Attempt, DeviceAtEdge, Principal, Registration};
 use crate::time::IngestTime;
 use crate::verdict::RefusalReason;
 use bytes::Bytes;
@@ -60,11 +60,15 @@ pub trait DeviceDirectory: Send + Sync {
     fn register_terminal(&self, phone: &str, terminal: &str, done: Registered) -> Registration;
     /// The HJ 212 password of a device, for answers that must carry it.
     fn hj212_password(&self, id: DeviceId) -> Option<Arc<str>>;
+    /// The principal of a bridge that is switched on, for messages that came by a broker's credential of ours and not by its own.
+    fn bridge(&self, _name: &str) -> Option<Arc<Principal>> {
+        None
+    }
     /// Grows with every change. A connection compares it when it is told of a change, and now and then, and asks
     /// [`Self::still_admitted`].
     fn revision(&self) -> u64;
     /// False when the principal's credential changed or its device was switched off.
-    fn still_admitted(&self, principal: &crate::principal::Principal) -> bool;
+    fn still_admitted(&self, principal: &Principal) -> bool;
 }
 
 /// Who knocked without being known, and what was refused. Bounded inside; never blocks.

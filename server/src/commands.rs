@@ -40,6 +40,10 @@ pub(crate) fn read_config(path: Option<&Path>, command: &Command) -> Result<Conf
     let config = Config::parse(&text, &Environment(Box::new(|name| std::env::var(name).ok())))?;
     if matches!(command, Command::Serve | Command::Config(_)) {
         config.look_at_certificate(SystemClock.now())?;
+        let problems = config.look_at_brokers();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
     }
     Ok(config)
 }

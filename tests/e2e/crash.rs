@@ -254,7 +254,9 @@ pub(crate) async fn everything_is_there(
             limit: 50_000,
             as_of: None,
         };
-        let stored: BTreeSet<i64> = store.records(query).await?.iter().map(|r| r.key.at.as_ms()).collect();
+        let records = store.records(query).await?;
+        let stored: BTreeSet<i64> = records.iter().map(|r| r.key.at.as_ms()).collect();
+        ensure!(records.len() == stored.len(), "{code}: {} records for {} times", records.len(), stored.len());
         let missing: Vec<&i64> = times.difference(&stored).collect();
         let (count, from) = (missing.len(), missing.first());
         ensure!(

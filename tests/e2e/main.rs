@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod brokers;
 mod crash;
 mod durability;
 mod operator;

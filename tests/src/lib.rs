@@ -5,6 +5,7 @@
 #![allow(clippy::duration_suboptimal_units, reason = "limits are compared in seconds")]
 
 pub mod api;
+pub mod brokers;
 pub mod district;
 pub mod process;
 pub mod server;

@@ -1,4 +1,5 @@
-//! Test servers on free loopback ports in temporary folders: InfluxDB 1.6, VictoriaMetrics, Mosquitto, PostgreSQL.
+//! Test servers on free loopback ports in temporary folders: InfluxDB 1.6, VictoriaMetrics, Mosquitto, PostgreSQL. Brokers
+//! that keep sessions are in [`crate::brokers`].
 //! Their programs come from `target/tools` (see `cargo xtask tools`) or from the machine.
 
 use crate::process::{Running, output};
@@ -15,7 +16,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     root().join("target/tools")
 }
 
@@ -58,7 +59,7 @@ async fn answers(url: &str) -> Result<()> {
     .await
 }
 
-async fn accepts(address: &str) -> Result<()> {
+pub(crate) async fn accepts(address: &str) -> Result<()> {
     eventually(&format!("{address} accepts"), LIMIT, || async {
         Ok(tokio::net::TcpStream::connect(address).await.ok().map(drop))
     })

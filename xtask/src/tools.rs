@@ -5,8 +5,17 @@ use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SERVERS: &[&str] =
-    &["influxdb", "victoria-metrics", "mosquitto", "mosquitto-clients", "postgresql-15", "netcat-openbsd", "strace"];
+const SERVERS: &[&str] = &[
+    "influxdb",
+    "victoria-metrics",
+    "mosquitto",
+    "mosquitto-clients",
+    "nats-server",
+    "rabbitmq-server",
+    "postgresql-15",
+    "netcat-openbsd",
+    "strace",
+];
 const BROWSER: &[&str] = &["chromium", "fonts-noto-cjk"];
 const PYTHON: &[&str] = &["paho-mqtt==2.1.0", "pymodbus==3.8.6"];
 
@@ -51,7 +60,20 @@ fn servers(tools: &Path) -> Result<()> {
             std::fs::remove_file(&path).ok(); // unpacked; only saves space
         }
     }
+    relocate_erlang(&tools.join("root"))?;
     std::fs::write(stamp, wanted).context("note the servers as done")
+}
+
+/// Debian's start script of Erlang (for RabbitMQ) holds the folder it is installed in; unpacked elsewhere it must be told.
+fn relocate_erlang(root: &Path) -> Result<()> {
+    let script = root.join("usr/lib/erlang/bin/erl");
+    let text = std::fs::read_to_string(&script).with_context(|| format!("read {}", script.display()))?;
+    let told = text.replace("ROOTDIR=/usr/lib/erlang\n", "ROOTDIR=\"${ERL_ROOTDIR:-/usr/lib/erlang}\"\n");
+    // The unpacked script may be a link into the runtime's own folder; a file of its own is as good.
+    std::fs::remove_file(&script).with_context(|| format!("replace {}", script.display()))?;
+    std::fs::write(&script, told).with_context(|| format!("write {}", script.display()))?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).with_context(|| format!("make {} executable", script.display()))
 }
 
 fn simulate(packages: &[&str]) -> Result<Vec<String>> {

@@ -16,6 +16,8 @@ pub struct Health {
     pub clock: ClockHealth,
     pub lag: LagHealth,
     pub projection: ProjectionHealth,
+    /// Brokers that are read from.
+    pub brokers: Vec<BrokerHealth>,
     pub rates: Vec<ProtocolRate>,
     /// What a person should know now, worst first; empty when all is well.
     pub banners: Vec<Banner>,
@@ -32,7 +34,7 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Banner {
     /// `disk_low`, `disk_full`, `journal_failed`, `clock_unsynchronised`, `lag`, `projection_behind`, `projection_down`,
-    /// `listener_down`, `outage`, `quarantine_waiting`, `demo`.
+    /// `broker_down`, `listener_down`, `outage`, `quarantine_waiting`, `demo`.
     pub code: String,
     pub level: Level,
     /// Numbers or names for the page's sentence.
@@ -82,6 +84,17 @@ pub struct ProjectionHealth {
     pub state: String,
     pub behind: u64,
     pub refused_points: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BrokerHealth {
+    pub name: String,
+    /// Connected and subscribed.
+    pub up: bool,
+    /// Since when it is up, or is not.
+    pub since: Time,
+    /// Why it is not up; empty when it is.
+    pub detail: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -1,11 +1,11 @@
 //! Disk, clock, lag, projection, and the banners made of them.
 
 use crate::dto::devices::PresenceCount;
-use crate::dto::health::{Banner, ClockHealth, DiskHealth, Health, LagHealth, Level, OutageRow, ProjectionHealth};
+use crate::dto::health::{Banner, BrokerHealth, ClockHealth, DiskHealth, Health, LagHealth, Level, OutageRow, ProjectionHealth};
 use crate::dto::overview::{KindCount, Kpi};
 use crate::dto::words::{Presence, SubjectKind};
 use crate::problem::ApiResult;
-use crate::state::AppState;
+use crate::state::{AppState, BrokerState};
 use crate::view::alert::Rules;
 use crate::view::device;
 use ingest::journal;
@@ -48,11 +48,17 @@ pub(crate) fn current(state: &AppState) -> Health {
         clock,
         lag,
         projection,
+        brokers: state.machine.brokers().into_iter().map(broker).collect(),
         rates: state.pulse.rates(now),
         banners: Vec::new(),
     };
     health.banners = banners(state, &health);
     health
+}
+
+fn broker(state: BrokerState) -> BrokerHealth {
+    let BrokerState { name, up, since, detail } = state;
+    BrokerHealth { name, up, since: since.into(), detail }
 }
 
 fn disk(state: &AppState) -> DiskHealth {
@@ -104,6 +110,9 @@ fn banners(state: &AppState, health: &Health) -> Vec<Banner> {
         "down" => add(Level::Warning, "projection_down", health.projection.behind.to_string()),
         "behind" => add(Level::Info, "projection_behind", health.projection.behind.to_string()),
         _ => {}
+    }
+    for broker in health.brokers.iter().filter(|broker| !broker.up) {
+        add(Level::Warning, "broker_down", format!("{} ({})", broker.name, broker.detail));
     }
     if let Some(last) = state.pulse.outages().first()
         && state.now().since_ms(last.to) < OUTAGE_SHOWN_MS

@@ -17,7 +17,7 @@ mod parts;
 
 use crate::edge::Edge;
 use crate::metrics;
-use crate::mqtt::grants::speaks_for;
+use crate::mqtt::grants::{self, speaks_for};
 use bytes::Bytes;
 use carrier::Carriers;
 use host::Host;
@@ -27,7 +27,7 @@ use model::seams::{DeviceDirectory, Refusal};
 use model::time::IngestTime;
 use model::verdict::RefusalReason;
 use protocol::mqtt::foreign::{Foreign, RawWire};
-use protocol::mqtt::titled;
+use protocol::mqtt::{titled, topic};
 use protocol::sparkplug;
 use std::sync::Arc;
 
@@ -173,7 +173,7 @@ fn device_of(
             }
         },
         Foreign::OnvifEvent { prefix, .. } | Foreign::OnvifMetadata { prefix } => {
-            match prefix.strip_prefix(protocol::mqtt::topic::ROOT) {
+            match prefix.strip_prefix(topic::ROOT) {
                 Some(code) => named(principal, code, directory),
                 // A camera's prefix is set by hand; behind its own credential it claims nothing.
                 None => named(principal, prefix, directory).or_else(|| own(principal, directory)),
@@ -185,6 +185,21 @@ fn device_of(
 impl Intake {
     pub(crate) fn new(edge: Edge, principal: Arc<Principal>, connection: u64, peer: String) -> Self {
         Self { edge, principal, connection, peer, carriers: Carriers::default(), host: Host::default() }
+    }
+
+    /// For a broker, where topics of our own come the same way as others': what is not granted is listed.
+    pub(crate) fn take_any(&mut self, publish: Publish<'_>) -> Taken {
+        let sound = topic::check_name(publish.topic).is_ok();
+        if let Some(grant) = grants::publish(&self.principal, publish.topic, &*self.edge.directory) {
+            let envelope = self.envelope(&grant.device, grant.channel, publish.payload.clone(), publish.received);
+            return Taken { entries: vec![Entry { envelope, carrier: None }], ..Taken::default() };
+        }
+        if let Some(taken) = sound.then(|| self.take(publish)).flatten() {
+            return taken;
+        }
+        let shown: String = publish.topic.chars().take(128).collect();
+        self.refuse(RefusalReason::NotGranted, format!("publish to {shown}"), publish);
+        Taken { refused: true, ..Taken::default() }
     }
 
     /// `None`: the topic is of no such convention, or not granted.

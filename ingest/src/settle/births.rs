@@ -125,8 +125,9 @@ impl Births {
     /// Takes the next message in and says how it is to be read.
     pub fn see(&mut self, position: Position, topic: &Topic<'_>, payload: &Payload<'_>) -> View<'_> {
         let name = format!("{}/{}", topic.group, topic.edge);
-        let mut node = self.nodes.remove(&name).unwrap_or_default();
-        self.bytes -= self.bytes.min(node.bytes());
+        let known = self.nodes.remove(&name);
+        self.bytes -= known.as_ref().map_or(0, Node::bytes);
+        let mut node = known.unwrap_or_default();
         node.last = position.seq;
         let device = topic.device.unwrap_or_default().to_owned();
         let mut stale = false;
@@ -164,8 +165,7 @@ impl Births {
         while self.bytes > BYTES_MAX {
             let others = self.nodes.iter().filter(|(name, _)| *name != but);
             let Some(oldest) = others.min_by_key(|(_, node)| node.last).map(|(name, _)| name.clone()) else { return };
-            let gone = self.nodes.remove(&oldest).map_or(0, |node| node.bytes());
-            self.bytes -= self.bytes.min(gone);
+            self.bytes -= self.nodes.remove(&oldest).map_or(0, |node| node.bytes());
             metrics::counter!(SETTLE_BIRTHS_CROWDED_TOTAL).increment(1);
         }
     }

@@ -1,7 +1,8 @@
-//! What only the process knows of itself: the disk it stands on, the state of its projection, and who knocked while it ran.
+//! What only the process knows of itself: the disk it stands on, the state of its projection and of the brokers it reads from, and who knocked while it ran.
 
 use super::projection::Projection;
-use dashboards::{Machine, ProjectionState};
+use dashboards::{BrokerState, Machine, ProjectionState};
+use gateway::broker::Brokers;
 use ingest::quarantine::Porch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +14,18 @@ pub(super) struct ThisMachine {
     data_dir: PathBuf,
     projection: Option<Projection>,
     journal_bytes: Arc<AtomicU64>,
+    brokers: Brokers,
 }
 
 impl ThisMachine {
     /// `journal_bytes` is measured by the housekeeping; 0: not yet.
-    pub(super) const fn new(data_dir: PathBuf, projection: Option<Projection>, journal_bytes: Arc<AtomicU64>) -> Self {
-        Self { data_dir, projection, journal_bytes }
+    pub(super) const fn new(
+        data_dir: PathBuf,
+        projection: Option<Projection>,
+        journal_bytes: Arc<AtomicU64>,
+        brokers: Brokers,
+    ) -> Self {
+        Self { data_dir, projection, journal_bytes, brokers }
     }
 }
 
@@ -34,6 +41,16 @@ impl Machine for ThisMachine {
 
     fn projection(&self) -> Option<ProjectionState> {
         self.projection.as_ref().map(Projection::state)
+    }
+
+    fn brokers(&self) -> Vec<BrokerState> {
+        let state = |broker: gateway::broker::BrokerState| BrokerState {
+            name: broker.name,
+            up: broker.up,
+            since: broker.since,
+            detail: broker.detail,
+        };
+        self.brokers.states().into_iter().map(state).collect()
     }
 }
 

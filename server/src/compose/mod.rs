@@ -5,6 +5,7 @@
 //! stop   gateway → ticks and outbox → page → settle → judge → projections → journal
 //! ```
 
+mod brokers;
 mod judge;
 mod listeners;
 mod machine;
@@ -190,6 +191,7 @@ impl System {
             changes: ledger.directory().changes(),
         };
         let front = start_front(config, &edge, phases)?;
+        let brokers = brokers::start(config, &edge, &journal, phases)?;
         phases.feeds.spawn("terminals", outbox::keep_terminals(ledger.clone(), phases.feeds.token()));
         let listened = Arc::new(AtomicBool::new(false));
         phases
@@ -250,7 +252,7 @@ impl System {
             journal: Arc::clone(&journal),
             settled: worker.settled(),
             pulse,
-            machine: Arc::new(machine::ThisMachine::new(config.data_dir.clone(), projection, journal_bytes)),
+            machine: Arc::new(machine::ThisMachine::new(config.data_dir.clone(), projection, journal_bytes, brokers)),
             clock,
             config: web_config(config),
             stop: phases.page.token(),

@@ -3,6 +3,7 @@
 //!
 //! `config/example.toml` shows every key with its default; a test compares the two.
 
+mod broker;
 mod reader;
 mod tls;
 
@@ -13,6 +14,7 @@ pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+pub(crate) use broker::Broker;
 pub(crate) use tls::Tls;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<String>,
     pub(crate) journal: Journal,
     pub(crate) gateway: Gateway,
+    pub(crate) brokers: Vec<Broker>,
     pub(crate) web: Web,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
@@ -133,6 +136,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             in_flight_mib: root.section("gateway", |s| s.number("in_flight_mib", 32, 1..=4096)),
             ..gateway(root)
         },
+        brokers: broker::read(root, environment),
         web: root.section("web", |s| Web {
             listen: s.listen("listen", "127.0.0.1:8080"),
             tls_listen: s.tls_listen("0.0.0.0:8443"),

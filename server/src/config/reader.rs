@@ -63,6 +63,42 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// Each table of a list of tables `[[key]]`, under its name when it has one.
+    pub(crate) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        most: usize,
+        mut f: impl FnMut(&mut Section<'_>) -> T,
+    ) -> Vec<T> {
+        let items = match self.take(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if items.len() <= most => items,
+            Some(Value::Array(items)) => {
+                self.problem(key, format!("has {} entries, at most {most} are possible", items.len()));
+                return Vec::new();
+            }
+            Some(other) => {
+                self.problem(key, format!("must be tables [[{}]], found {}", self.key(key), other.type_str()));
+                return Vec::new();
+            }
+        };
+        let mut read = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let Value::Table(table) = item else {
+                self.problem(key, format!("must be tables [[{}]]", self.key(key)));
+                continue;
+            };
+            let path = match table.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
+                Some(name) => format!("{}.{name}", self.key(key)),
+                None => format!("{}[{index}]", self.key(key)),
+            };
+            let mut inner = Section::new(&path, table, self.problems);
+            read.push(f(&mut inner));
+            inner.close();
+        }
+        read
+    }
+
     pub(crate) fn text(&mut self, key: &'static str) -> Option<String> {
         match self.take(key)? {
             Value::String(text) => Some(text),
@@ -179,7 +215,7 @@ impl<'a> Section<'a> {
         if self.take(key).is_some() {
             self.problem(key, format!("secrets do not stand in this file; write {file_key} = \"path\""));
         }
-        let variable = format!("LANTIAN_{}", self.key(key).replace('.', "_").to_uppercase());
+        let variable = format!("LANTIAN_{}", self.key(key).replace(['.', '-'], "_").to_uppercase());
         if let Some(path) = self.text(file_key) {
             return match std::fs::read_to_string(&path) {
                 Ok(text) => Some(text.trim_end().to_owned()),

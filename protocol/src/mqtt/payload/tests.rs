@@ -193,3 +193,34 @@ proptest! {
         prop_assert_eq!(&document.readings[0].values[0].value, &Scalar::Number(number));
     }
 }
+
+/// The blocks of a fence in the page for vendors.
+fn examples(fence: &str) -> Vec<&'static str> {
+    const PAGE: &str = include_str!("../../../../docs/vendors/mqtt.md");
+    let blocks = PAGE.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.strip_prefix(fence)?.strip_prefix('\n')).flat_map(str::lines).collect()
+}
+
+#[test]
+fn the_examples_of_the_page_for_vendors_are_read_without_a_problem() {
+    let plain = examples("json");
+    assert!(plain.len() >= 5, "{plain:?}");
+    for example in plain {
+        assert_eq!(read(example.as_bytes()).unwrap().problems, [], "{example}");
+    }
+    for example in examples("gateway") {
+        let parts = crate::mqtt::thingsboard::parts(example.as_bytes()).unwrap();
+        assert!(parts.iter().all(|part| read(&example.as_bytes()[part.range.clone()]).unwrap().problems.is_empty()));
+        assert_eq!(parts.len(), 2);
+    }
+    for example in examples("onvif") {
+        let event = crate::mqtt::onvif::read(example.as_bytes()).unwrap();
+        assert!(event.at.is_some() && event.item("PlateNumber").is_some() && event.dropped == 0);
+    }
+}
+
+#[test]
+fn seconds_are_refused_where_milliseconds_are_wanted() {
+    assert_eq!(problems(r#"{"ts":1795305600,"fume":1}"#), [(ProblemCode::TimeInSeconds, "ts".to_owned())]);
+    assert_eq!(problems(r#"[{"ts":1.7953056e9,"fume":1}]"#), [(ProblemCode::TimeInSeconds, "[0].ts".to_owned())]);
+}
