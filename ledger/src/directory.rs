@@ -249,6 +249,7 @@ impl DeviceDirectory for Directory {
     fn bridge(&self, name: &str) -> Option<Arc<Principal>> {
         let snapshot = self.now();
         let bridge = snapshot.bridges.get(name).filter(|bridge| bridge.enabled)?;
+        snapshot.secrets.of.get(&bridge.id).filter(|secret| !secret.revoked)?;
         snapshot.principals.get(&bridge.id).cloned()
     }
 

@@ -134,7 +134,8 @@ pub(crate) enum Bridge {
     /// Add a channel; prints its MQTT credential, once.
     #[command(after_help = "Examples:
   lantian bridge add staff-tool --observer
-  lantian bridge add street-7 --prefix fume-07")]
+  lantian bridge add street-7 --prefix fume-07
+  lantian bridge add modem-3 --device dust-3 --device noise-3")]
     Add(BridgeAdd),
 }
 
@@ -148,6 +149,9 @@ pub(crate) struct BridgeAdd {
     /// Speaks for every device whose code begins so.
     #[arg(long, group = "grant")]
     pub(crate) prefix: Option<String>,
+    /// Speaks for this device; may be given several times.
+    #[arg(long, group = "grant", value_name = "CODE")]
+    pub(crate) device: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -237,7 +237,8 @@ async fn hold_for(stores: &Stores, id: DeviceId, terminal: Option<&str>) -> Resu
 async fn add_bridge(stores: &Stores, wanted: BridgeAdd) -> Result<()> {
     let grants = match wanted.prefix {
         Some(prefix) => Grants::Prefix(prefix),
-        None => Grants::Observer,
+        None if wanted.device.is_empty() => Grants::Observer,
+        None => Grants::Many(wanted.device.iter().map(|code| find_device(stores, code)).collect::<Result<_>>()?),
     };
     let issued = stores.ledger.credentials().issue_bridge(&author(), &wanted.name, grants).await;
     print_issued(&issued.with_context(|| format!("add the bridge {}", wanted.name))?);

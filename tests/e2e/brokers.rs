@@ -109,7 +109,8 @@ async fn all_arrived(server: &Server, acknowledged: &Acknowledged) -> Result<()>
     let wanted: usize = acknowledged.lock().expect("no test panics while it counts").values().map(|t| t.len()).sum();
     eventually("what was acknowledged has arrived", LIMIT, || async {
         let devices = api.get("/api/v1/devices?q=fume-&limit=100").await?;
-        let ids: Vec<i64> = devices["items"].as_array().into_iter().flatten().filter_map(|d| d["id"].as_i64()).collect();
+        let ids: Vec<i64> =
+            devices["items"].as_array().into_iter().flatten().filter_map(|d| d["id"].as_i64()).collect();
         let mut stored = 0;
         for id in ids {
             let loss = api.get(&format!("/api/v1/devices/{id}/loss")).await?;
@@ -154,7 +155,9 @@ async fn survives(kind: Kind, more: &str, kills: usize) -> Result<()> {
     server.stop()?;
     let acknowledged = acknowledged.lock().expect("no test panics while it counts").clone();
     let found = everything_is_there(&server, &acknowledged).await?;
-    println!("{kind:?}: {kills} kills of ours, one stop and one kill of the broker: {found} acknowledged by it, none lost, none twice");
+    println!(
+        "{kind:?}: {kills} kills of ours, one stop and one kill of the broker: {found} acknowledged by it, none lost, none twice"
+    );
     ensure!(found > 300, "too little load to say anything: {found}");
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Disk, clock, lag, projection, and the banners made of them.
 
 use crate::dto::devices::PresenceCount;
-use crate::dto::health::{Banner, BrokerHealth, ClockHealth, DiskHealth, Health, LagHealth, Level, OutageRow, ProjectionHealth};
+use crate::dto::health::{
+    Banner, BrokerHealth, ClockHealth, DiskHealth, Health, LagHealth, Level, OutageRow, ProjectionHealth,
+};
 use crate::dto::overview::{KindCount, Kpi};
 use crate::dto::words::{Presence, SubjectKind};
 use crate::problem::ApiResult;

@@ -25,7 +25,8 @@ const SHORT_MS: i64 = 2_000;
 /// Reads from one broker until `stop`.
 pub async fn serve(config: BrokerConfig, edge: Edge, brokers: Brokers, outages: Outages, stop: CancellationToken) {
     let now = edge.clock.now();
-    let mut link = Link { away: Some(now), told: now, had_session: false, pause: PAUSE_MIN, config, edge, brokers, outages };
+    let mut link =
+        Link { away: Some(now), told: now, had_session: false, pause: PAUSE_MIN, config, edge, brokers, outages };
     link.set(false, "not connected yet".into());
     while !stop.is_cancelled() {
         let began = tokio::time::Instant::now();

@@ -341,7 +341,8 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
     /// Deadlines and pings.
     fn look(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        let stalled = self.batches.front().and_then(|batch| batch.since).map(|since| since + self.config.append_timeout);
+        let stalled =
+            self.batches.front().and_then(|batch| batch.since).map(|since| since + self.config.append_timeout);
         if stalled.is_some_and(|deadline| deadline <= now) {
             return Err(End::Append("it does not answer".into()));
         }

@@ -95,7 +95,12 @@ pub(super) fn disconnect(out: &mut BytesMut) {
 }
 
 /// A message to a device, at `QoS` 0: what it answers is sent again by the device when it misses it.
-pub(super) fn publish(version: BrokerVersion, topic: &str, payload: &Bytes, out: &mut BytesMut) -> Result<(), Unreadable> {
+pub(super) fn publish(
+    version: BrokerVersion,
+    topic: &str,
+    payload: &Bytes,
+    out: &mut BytesMut,
+) -> Result<(), Unreadable> {
     let written = match version {
         BrokerVersion::V3 => {
             let publish = v4::Publish::new(topic, mqttbytes::QoS::AtMostOnce, payload.to_vec());

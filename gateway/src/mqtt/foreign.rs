@@ -55,6 +55,15 @@ where
         }
     }
 
+    /// A Sparkplug node that waits for its primary host is told that it is there, whatever name it has for us.
+    pub(super) fn tell_host_state(&mut self, filter: &str) {
+        let Some(host) = filter.strip_prefix("spBv1.0/STATE/") else { return };
+        let host = if host.contains(['+', '#', '/']) { "lantian" } else { host };
+        let now_ms = self.hub.edge.clock.now().as_ms();
+        let payload = Bytes::from(format!(r#"{{"online":true,"timestamp":{now_ms}}}"#));
+        self.say(Say { topic: format!("spBv1.0/STATE/{host}"), payload, own: true });
+    }
+
     fn say(&mut self, say: Say) {
         let Say { topic, payload, own } = say;
         if !own {

@@ -300,6 +300,7 @@ where
         };
         if replay {
             self.hub.replay_retained(&self.session, &subscription);
+            self.tell_host_state(&filter.path);
         }
         filter.qos
     }

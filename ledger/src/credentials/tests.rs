@@ -139,7 +139,11 @@ fn a_bridge_has_its_grants_and_can_be_revoked() {
         assert!(rig.ledger.directory().still_admitted(&principal));
         credentials.issue_bridge(&author(), "eye", Grants::Observer).await.unwrap();
         assert_eq!(credentials.bridges().len(), 2);
+        let directory = rig.ledger.directory();
+        assert_eq!(directory.bridge("hub").unwrap().grants, Grants::Prefix("m".into()));
+        assert!(directory.bridge("m1").is_none() && directory.bridge("nobody").is_none());
         credentials.revoke_bridge(&author(), "hub").await.unwrap();
+        assert!(directory.bridge("hub").is_none(), "a broker may not speak by it any more");
         assert!(!rig.ledger.directory().still_admitted(&principal));
     });
 }

@@ -31,7 +31,8 @@ const BROKERS_MAX: usize = 16;
 const NAME_CHARS_MAX: usize = 48;
 
 pub(super) fn read(root: &mut Section<'_>, environment: &Environment) -> Vec<Broker> {
-    let brokers: Vec<Broker> = root.tables("broker", BROKERS_MAX, |s| one(s, environment)).into_iter().flatten().collect();
+    let brokers: Vec<Broker> =
+        root.tables("broker", BROKERS_MAX, |s| one(s, environment)).into_iter().flatten().collect();
     let mut names: Vec<&str> = brokers.iter().map(|broker| broker.name.as_str()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()) {
@@ -54,7 +55,11 @@ fn one(s: &mut Section<'_>, environment: &Environment) -> Option<Broker> {
     let place = url.as_deref().map(|url| Place::read(url).map_err(|why| s.problem("url", format!("{url:?} {why}"))));
     let place = place.and_then(Result::ok);
     let bridge = s.text("bridge");
-    s.require("bridge", bridge.is_some(), "its grants say which devices the broker speaks for; see `lantian bridge add`");
+    s.require(
+        "bridge",
+        bridge.is_some(),
+        "its grants say which devices the broker speaks for; see `lantian bridge add`",
+    );
     let topics: Vec<String> = s.list("topics");
     s.require("topics", !topics.is_empty(), "list the filters to subscribe to");
     for topic in &topics {
@@ -132,7 +137,13 @@ impl Place {
         };
         let port = match port {
             Some(port) => port.parse().map_err(|_| FORM)?,
-            None => if is_tls { 8883 } else { 1883 },
+            None => {
+                if is_tls {
+                    8883
+                } else {
+                    1883
+                }
+            }
         };
         let fit = !host.is_empty() && !host.contains(['/', ' ', '?', '#']);
         if fit { Ok(Self { host: host.to_owned(), port, is_tls }) } else { Err(FORM) }
@@ -144,7 +155,8 @@ impl Broker {
     pub(crate) fn open(&self, packet_kib_max: u64) -> Result<BrokerConfig, Problem> {
         let own = self.certificate.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
         let tls = self.ca_file.as_ref().map(|ca_file| Connector::open(ca_file, own)).transpose();
-        let tls = tls.map_err(|error| Problem { key: format!("broker.{}.ca_file", self.name), message: error.to_string() })?;
+        let tls =
+            tls.map_err(|error| Problem { key: format!("broker.{}.ca_file", self.name), message: error.to_string() })?;
         let shared = |topic: &String| {
             if self.share.is_empty() { topic.clone() } else { format!("$share/{}/{topic}", self.share) }
         };
@@ -185,12 +197,16 @@ mod tests {
         Config::parse(text, &Environment(Box::new(password)))
     }
 
-    const CITY: &str = "[[broker]]\nname = \"city-1\"\nurl = \"mqtt://broker.example\"\nbridge = \"city\"\ntopics = [\"a/#\"]\n";
+    const CITY: &str =
+        "[[broker]]\nname = \"city-1\"\nurl = \"mqtt://broker.example\"\nbridge = \"city\"\ntopics = [\"a/#\"]\n";
 
     #[test]
     fn a_broker_is_read_with_its_password_from_the_environment() {
         let broker = parse(&format!("{CITY}share = \"g\"\n")).unwrap().brokers.remove(0);
-        assert_eq!((broker.host.as_str(), broker.port, broker.password.as_deref()), ("broker.example", 1883, Some("secret")));
+        assert_eq!(
+            (broker.host.as_str(), broker.port, broker.password.as_deref()),
+            ("broker.example", 1883, Some("secret"))
+        );
         let opened = broker.open(256).unwrap();
         assert_eq!(opened.filters, ["$share/g/a/#"]);
         assert_eq!((opened.version, opened.client_id.as_str()), (BrokerVersion::V3, "lantian-city-1"));

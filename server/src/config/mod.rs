@@ -7,6 +7,7 @@ mod broker;
 mod reader;
 mod tls;
 
+pub(crate) use broker::Broker;
 use dashboards::Network;
 use ingest::chunks::QuarantineRetention;
 use reader::Section;
@@ -14,7 +15,6 @@ pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-pub(crate) use broker::Broker;
 pub(crate) use tls::Tls;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

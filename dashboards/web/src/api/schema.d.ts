@@ -1362,7 +1362,7 @@ export interface components {
         Banner: {
             /**
              * @description `disk_low`, `disk_full`, `journal_failed`, `clock_unsynchronised`, `lag`, `projection_behind`, `projection_down`,
-             *     `listener_down`, `outage`, `quarantine_waiting`, `demo`.
+             *     `broker_down`, `listener_down`, `outage`, `quarantine_waiting`, `demo`.
              */
             code: string;
             /** @description Numbers or names for the page's sentence. */
@@ -1373,6 +1373,15 @@ export interface components {
         BothLabels: {
             en: string;
             zh: string;
+        };
+        BrokerHealth: {
+            /** @description Why it is not up; empty when it is. */
+            detail: string;
+            name: string;
+            /** @description Since when it is up, or is not. */
+            since: components["schemas"]["Time"];
+            /** @description Connected and subscribed. */
+            up: boolean;
         };
         CalendarRow: {
             code: string;
@@ -1822,6 +1831,8 @@ export interface components {
             at: components["schemas"]["Time"];
             /** @description What a person should know now, worst first; empty when all is well. */
             banners: components["schemas"]["Banner"][];
+            /** @description Brokers that are read from. */
+            brokers: components["schemas"]["BrokerHealth"][];
             clock: components["schemas"]["ClockHealth"];
             /** @description Rules with shortened windows are live (演示参数). */
             demo: boolean;

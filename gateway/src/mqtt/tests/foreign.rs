@@ -213,6 +213,15 @@ async fn a_sparkplug_node_without_a_birth_is_asked_for_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sparkplug_node_that_waits_for_its_host_is_told_that_it_is_there() {
+    let bench = Bench::new();
+    let mut node = bench.v4("dev-1", "edge").await;
+    subscribe_v4(&mut node, "spBv1.0/STATE/district", Q4::AtLeastOnce).await;
+    let (_, said) = gather(&mut node, 1).await;
+    assert_eq!(said, [br#"{"online":true,"timestamp":1800000000000}"#.to_vec()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sparkplug_death_is_a_will_that_reaches_the_journal() {
     let bench = Bench::new();
     let mut connect = v4::Connect::new("edge");
