@@ -7,7 +7,7 @@ use crate::budget::Share;
 use crate::edge::Edge;
 use crate::intake::{Intake, Publish, Say, Taken};
 use crate::metrics;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use model::envelope::Position;
 use model::id::DeviceId;
 use model::principal::Principal;
@@ -90,6 +90,8 @@ pub(super) struct Session<'a, T> {
     out: BytesMut,
     batches: VecDeque<Batch>,
     next_batch: u64,
+    /// Bytes of a message that is too long, still to come.
+    skip: usize,
     heard: Instant,
     pinged: Instant,
 }
@@ -119,6 +121,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
             out: BytesMut::new(),
             batches: VecDeque::new(),
             next_batch: 0,
+            skip: 0,
             heard: now,
             pinged: now,
         };
@@ -172,12 +175,18 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
         let mut end = self.packets(buffer, &done).await;
         while end.is_ok() {
             let room = self.batches.len() < BATCHES_MAX;
-            // Every branch is cancel-safe: a token, a channel, a watch, a timer, one read.
+            let wake = self.intake.wake();
+            // Every branch is cancel-safe: a token, a channel, a watch, a notice, a timer, one read.
             end = tokio::select! {
                 biased;
                 () = stop.cancelled() => Err(End::Stopping),
                 Some((number, result)) = completions.recv() => self.on_done(number, result),
                 Ok(()) = changes.changed() => self.on_change(),
+                () = wake.notified() => {
+                    let says = self.intake.turn(self.edge.clock.now());
+                    self.say(says);
+                    Ok(())
+                }
                 _ = looks.tick() => self.look(),
                 read = reader.read_buf(buffer), if room => match read {
                     Ok(0) => Err(End::Closed("without a word".into())),
@@ -220,8 +229,18 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
         let mut batch = Batch::default();
         let mut envelopes = Vec::new();
         let mut bytes = 0;
-        while let Some(packet) = wire::next(self.config, buffer)? {
+        loop {
+            self.pass_over(buffer);
+            let packet = if self.skip > 0 { None } else { wire::next(self.config, buffer)? };
+            let Some(packet) = packet else { break };
             match packet {
+                Incoming::Oversize { topic, pkid, qos, bytes } => {
+                    self.intake.oversize(&topic, bytes, received);
+                    self.skip = bytes;
+                    if qos == 1 {
+                        batch.pkids.push(pkid);
+                    }
+                }
                 Incoming::Publish { topic, payload, pkid, qos } => {
                     if qos > 1 {
                         return Err(End::Closed("QoS 2 came though 1 was asked for".into()));
@@ -244,7 +263,10 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
                 Incoming::Subscribed(None) | Incoming::Alive => {}
             }
         }
-        buffer.reserve(READ_BYTES.saturating_sub(buffer.capacity()));
+        // Room for the rest of a long packet; a read would make room for a few bytes only.
+        if buffer.capacity() - buffer.len() < READ_BYTES / 4 {
+            buffer.reserve(READ_BYTES);
+        }
         if batch.pkids.is_empty() && envelopes.is_empty() {
             return Ok(());
         }
@@ -268,6 +290,12 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
         };
         self.edge.inlet.accept(envelopes, Box::new(tell));
         Ok(())
+    }
+
+    fn pass_over(&mut self, buffer: &mut BytesMut) {
+        let now = self.skip.min(buffer.len());
+        buffer.advance(now);
+        self.skip -= now;
     }
 
     fn take(&mut self, topic: &Bytes, payload: &Bytes, received: model::time::IngestTime) -> Taken {
@@ -301,7 +329,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
                 }
             }
             for pkid in batch.pkids {
-                wire::puback(self.config.version, pkid, &mut self.out);
+                wire::puback(pkid, &mut self.out);
                 ::metrics::counter!(metrics::BROKER_ACKNOWLEDGED_TOTAL).increment(1);
             }
         }

@@ -21,7 +21,7 @@ struct Bench {
     clock: Arc<ManualClock>,
     listener: TcpListener,
     brokers: Brokers,
-    told: mpsc::UnboundedReceiver<Outage>,
+    told: mpsc::Receiver<Outage>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -53,8 +53,8 @@ impl Bench {
             packet_bytes_max: 64 * 1024,
             append_timeout: Duration::from_secs(5),
         };
-        let (tell, told) = mpsc::unbounded_channel();
-        let outages = Outages(Arc::new(move |outage| drop(tell.send(outage))));
+        let (tell, told) = mpsc::channel(16);
+        let outages = Outages(Arc::new(move |outage| drop(tell.try_send(outage))));
         let (brokers, stop, tasks) = (Brokers::default(), CancellationToken::new(), TaskTracker::new());
         tasks.spawn(serve(config, world.edge.clone(), brokers.clone(), outages, stop.clone()));
         Self { world, clock, listener, brokers, told, stop, tasks }
@@ -182,6 +182,19 @@ async fn what_the_bridge_may_not_say_is_listed_and_acknowledged() {
     assert_eq!(refusals.iter().map(|r| r.reason).collect::<Vec<_>>(), [RefusalReason::NotGranted; 2]);
     assert!(refusals[0].peer.contains("broker city"), "{refusals:?}");
     assert_eq!(bench.world.inlet.count(), 0);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_is_listed_passed_over_and_never_comes_again() {
+    let bench = Bench::new("city").await;
+    let mut peer = bench.accept(false).await;
+    peer.publish(TOPIC, 1, vec![b'x'; 300 * 1024]).await;
+    peer.publish(TOPIC, 2, "{\"fume\":2}").await;
+    assert_eq!(bench.world.inlet.frames(1).await[0].raw, "{\"fume\":2}");
+    bench.world.inlet.release(&Ok(()));
+    assert_eq!((peer.puback().await, peer.puback().await), (1, 2));
+    assert_eq!(bench.world.doorstep.refusals.lock().unwrap()[0].reason, RefusalReason::Oversize);
     bench.end().await;
 }
 

@@ -28,6 +28,13 @@ pub(super) enum Incoming {
     Disconnected(String),
     /// An answer to a ping, or what needs none.
     Alive,
+    /// A message longer than the limit, of which only the beginning is there: so many bytes are to be passed over.
+    Oversize {
+        topic: String,
+        pkid: u16,
+        qos: u8,
+        bytes: usize,
+    },
 }
 
 /// Bytes that are no packet, or one that a broker must not send.
@@ -79,10 +86,9 @@ pub(super) fn subscribe(config: &BrokerConfig, pkid: u16, out: &mut BytesMut) ->
     written.map_err(Unreadable)
 }
 
-pub(super) fn puback(version: BrokerVersion, pkid: u16, out: &mut BytesMut) {
-    // The same four bytes in both versions.
+/// The same four bytes in both versions.
+pub(super) fn puback(pkid: u16, out: &mut BytesMut) {
     let [high, low] = pkid.to_be_bytes();
-    let _ = version;
     out.extend_from_slice(&[0x40, 2, high, low]);
 }
 
@@ -116,6 +122,11 @@ pub(super) fn publish(
 
 /// The next whole packet, if there is one.
 pub(super) fn next(config: &BrokerConfig, buffer: &mut BytesMut) -> Result<Option<Incoming>, Unreadable> {
+    match oversize(buffer, config.packet_bytes_max) {
+        Size::Fits => {}
+        Size::Unknown => return Ok(None),
+        Size::Over(oversize) => return Ok(Some(oversize)),
+    }
     match config.version {
         BrokerVersion::V3 => match v4::Packet::read(buffer, config.packet_bytes_max) {
             Ok(packet) => of_v3(packet).map(Some),
@@ -135,6 +146,44 @@ pub(super) fn next(config: &BrokerConfig, buffer: &mut BytesMut) -> Result<Optio
             }
         }
     }
+}
+
+enum Size {
+    Fits,
+    /// More bytes are needed to tell.
+    Unknown,
+    Over(Incoming),
+}
+
+/// A message beyond the limit would come again at each connection for ever, so it is told by its beginning and passed over.
+fn oversize(buffer: &[u8], max: usize) -> Size {
+    const TOPIC_BYTES_MAX: usize = 1_024;
+    let Some(first) = buffer.first().filter(|first| *first >> 4 == 3) else { return Size::Fits };
+    let qos = first >> 1 & 3;
+    let (mut length, mut at) = (0_usize, 1);
+    loop {
+        let Some(byte) = buffer.get(at) else { return Size::Unknown };
+        if at > 4 {
+            // No length of the standard; the codec says so.
+            return Size::Fits;
+        }
+        length |= usize::from(byte & 0x7F) << (7 * (at - 1));
+        at += 1;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    let bytes = at + length;
+    if bytes <= max {
+        return Size::Fits;
+    }
+    let Some(topic_bytes) = buffer.get(at..).and_then(|rest| rest.first_chunk()) else { return Size::Unknown };
+    let topic_bytes = usize::from(u16::from_be_bytes(*topic_bytes)).min(TOPIC_BYTES_MAX);
+    let rest = buffer.get(at + 2..).unwrap_or_default();
+    let Some((topic, rest)) = rest.split_at_checked(topic_bytes) else { return Size::Unknown };
+    let topic = String::from_utf8_lossy(topic).into_owned();
+    let Some(pkid) = rest.first_chunk() else { return Size::Unknown };
+    Size::Over(Incoming::Oversize { topic, pkid: u16::from_be_bytes(*pkid), qos, bytes })
 }
 
 fn of_v3(packet: v4::Packet) -> Result<Incoming, Unreadable> {

@@ -30,6 +30,8 @@ const CARRIERS_MAX: usize = 256;
 pub(super) struct Carriers {
     list: VecDeque<Carrier>,
     given: u64,
+    /// Somebody has something for one of the sessions.
+    pub(super) wake: Arc<Notify>,
 }
 
 struct Carrier {
@@ -63,7 +65,8 @@ impl Carriers {
         let known = known.and_then(|place| self.list.remove(place)).filter(|known| *known.device == *carried.device);
         let mut carrier = known.unwrap_or_else(|| {
             self.given += 1;
-            Carrier::new((edge, connection, peer), carried, wire, self.given)
+            let wake = Arc::clone(&self.wake);
+            Carrier::new((edge, connection, peer, wake), carried, wire, self.given)
         });
         let closed = carrier.take(publish, taken);
         if closed {
@@ -90,6 +93,16 @@ impl Carriers {
         carrier.say(actions.send).into_iter().collect()
     }
 
+    /// Lets each session look what there is for it.
+    pub(super) fn turn(&mut self, now: IngestTime) -> Vec<Say> {
+        let turn = |carrier: &mut Carrier| {
+            let mut actions = Actions::default();
+            carrier.session.on_wake(now, &mut actions);
+            carrier.say(actions.send)
+        };
+        self.list.iter_mut().filter_map(turn).collect()
+    }
+
     pub(super) fn close(&mut self, now: IngestTime) {
         for mut carrier in self.list.drain(..) {
             carrier.session.on_close(now);
@@ -98,7 +111,12 @@ impl Carriers {
 }
 
 impl Carrier {
-    fn new((edge, connection, peer): (Edge, u64, &str), carried: Carried, wire: RawWire, number: u64) -> Self {
+    fn new(
+        (edge, connection, peer, wake): (Edge, u64, &str, Arc<Notify>),
+        carried: Carried,
+        wire: RawWire,
+        number: u64,
+    ) -> Self {
         let device = Arc::clone(&carried.device);
         let opening = Opening {
             edge: edge.clone(),
@@ -106,8 +124,7 @@ impl Carrier {
             peer: peer.to_owned(),
             // A device that connects by itself as well does not end the modem's connection.
             cut: CancellationToken::new(),
-            // Nothing of a session behind a modem is pending elsewhere.
-            wake: Arc::new(Notify::new()),
+            wake,
         };
         let session: Box<dyn Session> = match wire {
             RawWire::Hj212 => Box::new(Hj212Session::carried(opening, SEGMENT_BYTES_MAX, carried)),

@@ -30,6 +30,7 @@ use protocol::mqtt::foreign::{Foreign, RawWire};
 use protocol::mqtt::{titled, topic};
 use protocol::sparkplug;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The device whose frames alone a session behind a modem takes.
 #[derive(Debug, Clone)]
@@ -202,6 +203,13 @@ impl Intake {
         Taken { refused: true, ..Taken::default() }
     }
 
+    /// A message that is too long to be taken was passed over.
+    pub(crate) fn oversize(&self, topic: &str, bytes: usize, received: IngestTime) {
+        let shown: String = topic.chars().take(128).collect();
+        let publish = Publish { topic, payload: &Bytes::new(), received };
+        self.refuse(RefusalReason::Oversize, format!("a message of {bytes} bytes to {shown}"), publish);
+    }
+
     /// `None`: the topic is of no such convention, or not granted.
     pub(crate) fn take(&mut self, publish: Publish<'_>) -> Option<Taken> {
         let foreign = Foreign::parse(publish.topic)?;
@@ -261,6 +269,15 @@ impl Intake {
         self.carriers.durable(carrier, position, now)
     }
 
+    /// Told when a session behind a modem has something to look at: then [`Self::turn`].
+    pub(crate) fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.carriers.wake)
+    }
+
+    pub(crate) fn turn(&mut self, now: IngestTime) -> Vec<Say> {
+        self.carriers.turn(now)
+    }
+
     /// The connection is gone.
     pub(crate) fn close(&mut self, now: IngestTime) {
         self.carriers.close(now);
@@ -280,6 +297,7 @@ impl Intake {
         const SAMPLE_BYTES_MAX: usize = 512;
         let word = match reason {
             RefusalReason::NotGranted => "not_granted",
+            RefusalReason::Oversize => "oversize",
             _ => "malformed",
         };
         ::metrics::counter!(metrics::REFUSED_TOTAL, "protocol" => "mqtt", "reason" => word).increment(1);

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -158,6 +159,8 @@ pub(super) struct Connection<S> {
     pub(super) aliases: Vec<Option<Bytes>>,
     /// For topics of others' conventions, once one was used.
     pub(super) intake: Option<Box<Intake>>,
+    /// Rings when a session behind a modem has something to look at.
+    pub(super) intake_woken: Option<Pin<Box<OwnedNotified>>>,
     /// It counts among the fan-out's clients.
     pub(super) routed: bool,
     /// The stream may hold bytes back.
@@ -210,6 +213,7 @@ where
             next_topic: 0,
             aliases: Vec::new(),
             intake: None,
+            intake_woken: None,
             routed: false,
             unflushed: false,
             closing: None,
@@ -286,6 +290,7 @@ where
                 Some(Kick::TakenOver | Kick::Discarded) => self.close(Closing::TakenOver),
                 None => {}
             }
+            self.watch_intake(cx);
             if self.port.take_look() {
                 self.check_credential();
             }

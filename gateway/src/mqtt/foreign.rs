@@ -10,7 +10,9 @@ use bytes::Bytes;
 use model::envelope::Position;
 use model::time::IngestTime;
 use protocol::mqtt::topic;
+use std::future::Future;
 use std::sync::Arc;
+use std::task::Context;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 impl<S> Connection<S>
@@ -45,6 +47,20 @@ where
             (true, Version::V5, _) => self.answer(publish, reason::NOT_AUTHORISED, None),
         }
         true
+    }
+
+    /// Gives sessions behind a modem their turn when they were woken.
+    pub(super) fn watch_intake(&mut self, cx: &mut Context<'_>) {
+        while let Some(intake) = &mut self.intake {
+            let woken = self.intake_woken.get_or_insert_with(|| Box::pin(intake.wake().notified_owned()));
+            if woken.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.intake_woken = None;
+            for say in intake.turn(self.hub.edge.clock.now()) {
+                self.say(say);
+            }
+        }
     }
 
     /// A frame behind a modem is on disk: its answer leaves.
