@@ -74,7 +74,8 @@ impl Value<'_> {
     /// The number that it is under a data type; `None` for what is none: text, not a number, infinity, or a date.
     pub fn number(self, datatype: Option<u32>) -> Option<f64> {
         let number = match (self, datatype) {
-            (Self::Long(_), Some(DataType::DATE_TIME)) => return None,
+            (Self::Long(_), Some(DataType::DATE_TIME))
+            | (Self::Absent | Self::Text(_) | Self::Bytes(_) | Self::Other, _) => return None,
             // An 8-bit -1 comes as 0xFFFFFFFF or as 0xFF.
             (Self::Int(raw), Some(DataType::INT8)) => f64::from(i8::from_le_bytes([raw.to_le_bytes()[0]])),
             (Self::Int(raw), Some(DataType::INT16)) => {
@@ -90,7 +91,6 @@ impl Value<'_> {
             (Self::Float(value), _) => f64::from(value),
             (Self::Double(value), _) => value,
             (Self::Bool(on), _) => f64::from(u8::from(on)),
-            (Self::Absent | Self::Text(_) | Self::Bytes(_) | Self::Other, _) => return None,
         };
         Some(number).filter(|number| number.is_finite())
     }

@@ -105,7 +105,8 @@ proptest! {
         metrics in proptest::collection::vec(metric(), 0..8),
     ) {
         let payload = Payload { timestamp, seq, metrics };
-        prop_assert_eq!(Payload::read(&payload.encode()).unwrap(), payload);
+        let written = payload.encode();
+        prop_assert_eq!(Payload::read(&written).unwrap(), payload);
     }
 
     #[test]
