@@ -1,5 +1,5 @@
 //! MQTT brokers that keep sessions, each on a port and in a folder of its own, ended and started again at the same place:
-//! Mosquitto, NATS with JetStream, RabbitMQ.
+//! Mosquitto, NATS with `JetStream`, `RabbitMQ`.
 
 use crate::process::Running;
 use crate::{free_port, free_ports, tools};

@@ -64,7 +64,7 @@ fn servers(tools: &Path) -> Result<()> {
     std::fs::write(stamp, wanted).context("note the servers as done")
 }
 
-/// Debian's start script of Erlang (for RabbitMQ) holds the folder it is installed in; unpacked elsewhere it must be told.
+/// Debian's start script of Erlang (for `RabbitMQ`) holds the folder it is installed in; unpacked elsewhere it must be told.
 fn relocate_erlang(root: &Path) -> Result<()> {
     let script = root.join("usr/lib/erlang/bin/erl");
     let text = std::fs::read_to_string(&script).with_context(|| format!("read {}", script.display()))?;

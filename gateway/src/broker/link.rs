@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 /// A connection that held so long makes the next pause short again.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_mins(1);
 /// While a broker is away that is told so often.
 const TELL_MS: i64 = 30_000;
 /// A shorter absence (a connection that was replaced) is not worth a record.

@@ -75,7 +75,17 @@ struct Batch {
     pkids: Vec<u16>,
     owners: Vec<(DeviceId, Option<u64>)>,
     share: Option<Share>,
-    committed: Option<Option<Committed>>,
+    result: Outcome,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+enum Outcome {
+    #[default]
+    Waits,
+    Durable(Committed),
+    /// There was nothing to append.
+    Empty,
 }
 
 type Done = (u64, Result<Committed, AppendError>);
@@ -273,9 +283,10 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
         self.next_batch += 1;
         batch.number = self.next_batch;
         if envelopes.is_empty() {
-            batch.committed = Some(None);
+            batch.result = Outcome::Empty;
             self.batches.push_back(batch);
-            return self.release();
+            self.release();
+            return Ok(());
         }
         let Ok(share) = timeout(self.config.append_timeout, self.edge.budget.take(bytes)).await else {
             return Err(End::Append("too much is on its way already".into()));
@@ -307,17 +318,20 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
     fn on_done(&mut self, number: u64, result: Result<Committed, AppendError>) -> Result<(), End> {
         let committed = result.map_err(|error| End::Append(error.to_string()))?;
         if let Some(batch) = self.batches.iter_mut().find(|batch| batch.number == number) {
-            batch.committed = Some(Some(committed));
+            batch.result = Outcome::Durable(committed);
         }
-        self.release()
+        self.release();
+        Ok(())
     }
 
     /// Acknowledges what is durable, in order.
-    fn release(&mut self) -> Result<(), End> {
+    fn release(&mut self) {
         let now = self.edge.clock.now();
-        while self.batches.front().is_some_and(|batch| batch.committed.is_some()) {
-            let Some(batch) = self.batches.pop_front() else { break };
-            let first = batch.committed.flatten().map(|committed| committed.first).unwrap_or_default();
+        while let Some(batch) = self.batches.pop_front_if(|batch| !matches!(batch.result, Outcome::Waits)) {
+            let first = match batch.result {
+                Outcome::Durable(committed) => committed.first,
+                Outcome::Waits | Outcome::Empty => Position::default(),
+            };
             for ((device, carrier), offset) in batch.owners.into_iter().zip(0..) {
                 let at = Position { partition: first.partition, seq: first.seq + offset };
                 match carrier {
@@ -333,7 +347,6 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
                 ::metrics::counter!(metrics::BROKER_ACKNOWLEDGED_TOTAL).increment(1);
             }
         }
-        Ok(())
     }
 
     fn say(&mut self, says: Vec<Say>) {

@@ -48,7 +48,7 @@ impl Bench {
             bridge: bridge.into(),
             filters: vec!["city/#".into()],
             strip: "city/".into(),
-            keep_alive: Duration::from_secs(60),
+            keep_alive: Duration::from_mins(1),
             session_expiry_s: 3_600,
             packet_bytes_max: 64 * 1024,
             append_timeout: Duration::from_secs(5),

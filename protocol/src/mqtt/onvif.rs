@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_answered(text in r#"[\[\]{}",:0-9DatSource ]{0,80}"#) {
-            let _ = read(text.as_bytes());
+            read(text.as_bytes()).ok();
         }
     }
 }

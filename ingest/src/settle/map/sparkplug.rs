@@ -107,16 +107,12 @@ struct Told<'a> {
 }
 
 fn told<'a>(metric: &Metric<'a>, view: View<'a>) -> Option<Told<'a>> {
-    match metric.name.filter(|name| !name.is_empty()) {
-        Some(name) => {
-            let datatype = metric.datatype.or_else(|| view.by_name(name)?.datatype);
-            Some(Told { name, datatype, doubtful: false })
-        }
-        None => {
-            let born = view.by_alias(metric.alias?)?;
-            Some(Told { name: &born.name, datatype: metric.datatype.or(born.datatype), doubtful: view.doubtful })
-        }
+    if let Some(name) = metric.name.filter(|name| !name.is_empty()) {
+        let datatype = metric.datatype.or_else(|| view.by_name(name)?.datatype);
+        return Some(Told { name, datatype, doubtful: false });
     }
+    let born = view.by_alias(metric.alias?)?;
+    Some(Told { name: &born.name, datatype: metric.datatype.or(born.datatype), doubtful: view.doubtful })
 }
 
 fn death<'p>(envelope: &Envelope, topic: &Topic<'_>) -> Draft<'p> {

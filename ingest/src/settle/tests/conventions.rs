@@ -91,13 +91,19 @@ fn births_outlive_a_restart_and_a_replay_gives_the_same() {
         sparkplug("g/NDATA/device-1", 5, vec![by_alias(7, Value::Double(960.0), 3000)]),
     ];
     let mut straight = World::new();
-    entries.iter().for_each(|entry| drop(straight.put(entry)));
+    for entry in &entries {
+        straight.put(entry);
+    }
     for cut in 0..entries.len() {
         let mut world = World::new();
-        entries[..cut].iter().for_each(|entry| drop(world.put(entry)));
+        for entry in &entries[..cut] {
+            world.put(entry);
+        }
         let restored = Restored { carry: world.settle.carry(), ..Restored::default() };
         world.settle = Settle::new(SettleConfig::default(), facts(), restored);
-        entries[cut..].iter().for_each(|entry| drop(world.put(entry)));
+        for entry in &entries[cut..] {
+            world.put(entry);
+        }
         assert_eq!(world.total.items, straight.total.items, "cut at {cut}");
     }
 }
