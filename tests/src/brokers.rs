@@ -118,6 +118,8 @@ impl Broker {
         let path = format!("{}:{}", erlang.join("bin").display(), "/usr/local/bin:/usr/bin:/bin");
         let mut command = Command::new(home.join("sbin/rabbitmq-server"));
         command
+            // Where Erlang leaves its dumps.
+            .current_dir(&self.folder)
             .env("PATH", path)
             .env("ERL_ROOTDIR", &erlang)
             .env("HOME", &self.folder)
