@@ -171,9 +171,6 @@ async fn survives(kind: Kind, more: &str, kills: usize, ends: Ends) -> Result<us
     server.stop()?;
     let acknowledged = acknowledged.lock().expect("no test panics while it counts").clone();
     let found = everything_is_there(&server, &acknowledged).await?;
-    println!(
-        "{kind:?}: {kills} kills of ours, one stop and one kill of the broker: {found} acknowledged by it, none lost, none twice"
-    );
     ensure!(found > 300, "too little load to say anything: {found}");
     Ok(found)
 }
