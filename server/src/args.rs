@@ -171,7 +171,7 @@ pub(crate) struct DeviceAdd {
     /// Code of the restaurant, site, gate or truck it is installed at.
     #[arg(long)]
     pub(crate) subject: Option<String>,
-    /// `host:port` of a Modbus TCP device, to be polled.
+    /// Where a Modbus device is polled: `host:port`, `rtu+tcp://host:port`, `dtu://identity` or `/dev/ttyUSB0,9600,8N1`.
     #[arg(long)]
     pub(crate) modbus: Option<String>,
     #[arg(long, default_value_t = 1)]

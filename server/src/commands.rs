@@ -179,15 +179,7 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
             facts.subjects.values().find(|s| s.code == *code).with_context(|| format!("find the subject {code:?}"))?.id,
         ),
     };
-    let poll = wanted.modbus.map(|address| ModbusPoll {
-        address,
-        unit: wanted.modbus_unit,
-        interval_ms: 10_000,
-        timeout_ms: 1_000,
-        pause_ms: 0,
-        max_gap: 8,
-        registers: Vec::new(),
-    });
+    let poll = wanted.modbus.map(|address| ModbusPoll::new(address, wanted.modbus_unit));
     let device = model::register::Device {
         id: DeviceId(-1),
         identity: wanted.identity.unwrap_or_else(|| wanted.code.clone()),

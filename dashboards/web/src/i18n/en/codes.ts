@@ -63,6 +63,7 @@ export default {
     oversize: 'Oversize',
     not_authenticated: 'Not authenticated',
     not_granted: 'Not granted',
+    unanswered: 'Polled, no answer',
   },
   verdict: {
     stored: 'Stored',

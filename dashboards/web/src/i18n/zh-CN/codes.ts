@@ -63,6 +63,7 @@ export default {
     oversize: '超过长度上限',
     not_authenticated: '尚未鉴权',
     not_granted: '超出授权范围',
+    unanswered: '轮询无应答',
   },
   verdict: {
     stored: '已入库',
