@@ -9,7 +9,7 @@ use model::geo::Wgs84;
 use model::modbus::Endpoint;
 use model::quantity::Quantity;
 use model::register::{
-    Calendar, Device, DeviceProfile, Grid, Installation, Limit, Object, Office, Permit, Register, RegisterKind,
+    Calendar, Device, DeviceProfile, Grid, Installation, Limit, ModbusPoll, Object, Office, Permit, Register, RegisterKind,
     RuleVersion, Subject, SubjectDetails, WeekWindow,
 };
 use model::time::EventTime;

@@ -16,6 +16,7 @@ use std::path::Path;
 mod backup;
 mod credentials;
 mod explain;
+mod modbus;
 mod replay;
 
 pub(crate) use backup::lock;
@@ -88,6 +89,7 @@ pub(crate) fn run(command: Command, config: Config) -> Result<()> {
             Ok(())
         }
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Modbus(arguments) => runtime()?.block_on(modbus::run(&arguments)),
         Command::Backup { to } => backup::backup(&config, &to),
         Command::Restore { from } => backup::restore(&config, &from),
         Command::Serve => {
@@ -124,6 +126,7 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         | Command::Replay(_)
         | Command::Version
         | Command::Explain(_)
+        | Command::Modbus(_)
         | Command::Config(_)
         | Command::Backup { .. }
         | Command::Restore { .. } => Ok(()),

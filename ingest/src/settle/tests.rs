@@ -17,6 +17,7 @@ use proptest::prelude::*;
 mod alarms;
 pub(crate) mod streams;
 mod trains;
+mod washes;
 
 fn verdicts(out: &Output) -> Vec<Verdict> {
     let stored = records(out).into_iter().map(|record| record.verdict);

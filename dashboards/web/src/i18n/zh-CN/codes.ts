@@ -56,6 +56,12 @@ export default {
     incomplete: '分包不完整',
     doubtful: '校验有误且与完好报文不符',
   },
+  dtuForm: {
+    text: '只有标识',
+    line: '标识后回车换行',
+    hex: '十六进制，前缀 + 标识',
+    framed: '前缀 + 标识 + 后缀',
+  },
   refusalReason: {
     check_bad: '校验码错误',
     length_bad: '长度不符',
@@ -105,7 +111,7 @@ export default {
     mqtt: 'MQTT',
     hj212: 'HJ 212',
     jt808: 'JT/T 808',
-    modbus: 'Modbus TCP',
+    modbus: 'Modbus',
   },
   role: {
     viewer: '只读用户',
