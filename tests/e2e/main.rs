@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod crash;
 mod durability;
+mod modbus;
 mod operator;
 mod packets;
 mod projection;
