@@ -370,7 +370,7 @@ export default {
   credential: {
     title: 'Credential of {code}',
     once: 'The credential is shown this once and never again.',
-    noSecret: 'With this protocol we dial the device; it needs no credential.',
+    noSecret: 'With this protocol we ask the device; it needs no credential.',
     off: 'This protocol\'s listener is switched off',
     password: 'Password',
     topic: 'Topics',

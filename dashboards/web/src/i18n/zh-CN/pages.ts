@@ -370,7 +370,7 @@ export default {
   credential: {
     title: '接入凭证：{code}',
     once: '凭证只显示这一次，关闭后无法再次查看。',
-    noSecret: '该协议由平台主动连接设备，无需凭证。',
+    noSecret: '该协议由平台询问设备，无需凭证。',
     off: '该协议的接入端口未开启',
     password: '密码',
     topic: '主题',
