@@ -157,7 +157,14 @@ fn devices(district: &District, modbus_first_port: u16, modems: Modems) -> Resul
         add(&s.camera_device, "gate-camera-mqtt", "mqtt", &s.camera_device, &s.gate, None);
         let port =
             modbus_first_port.checked_add(u16::try_from(n).context("too many sites")?).context("too many sites")?;
-        add(&s.washer_device, "washer-modbus", "modbus", &s.washer_device, &s.gate, Some(poll(s, WASHER_UNIT, port, modems)));
+        add(
+            &s.washer_device,
+            "washer-modbus",
+            "modbus",
+            &s.washer_device,
+            &s.gate,
+            Some(poll(s, WASHER_UNIT, port, modems)),
+        );
         if s.slave_wire == SlaveWire::Modem && modems == Modems::DialIn {
             let poll = poll(s, DUST_UNIT, port, modems);
             add(&s.second_dust_device, "dust-modbus", "modbus", &s.second_dust_device, &s.code, Some(poll));

@@ -69,7 +69,8 @@ const QUESTION_BYTES: usize = 8;
 /// # Errors
 /// The address is taken.
 pub async fn listen(address: SocketAddr, bus: Bus) -> Result<()> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("listen at {address} as a serial server"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("listen at {address} as a serial server"))?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let bus = bus.clone();

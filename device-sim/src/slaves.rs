@@ -58,7 +58,10 @@ impl Slaves for Alike {
 pub(crate) async fn run(wanted: SlavesArgs) -> Result<()> {
     let share = |share: f64| (0.0..=1.0).contains(&share);
     let SlavesArgs { late, damaged, busy, .. } = wanted;
-    ensure!(share(late) && share(damaged) && share(busy) && late + damaged + busy <= 1.0, "take shares of 0 to 1 in all");
+    ensure!(
+        share(late) && share(damaged) && share(busy) && late + damaged + busy <= 1.0,
+        "take shares of 0 to 1 in all"
+    );
     let faults = LineFaults { late, late_by: Duration::from_millis(wanted.late_ms), damaged, busy };
     let slaves = Arc::new(Alike { units: wanted.units, registers: wanted.registers });
     let bus = Bus { slaves, faults, seed: wanted.seed };

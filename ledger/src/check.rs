@@ -9,8 +9,8 @@ use model::geo::Wgs84;
 use model::modbus::Endpoint;
 use model::quantity::Quantity;
 use model::register::{
-    Calendar, Device, DeviceProfile, Grid, Installation, Limit, ModbusPoll, Object, Office, Permit, Register, RegisterKind,
-    RuleVersion, Subject, SubjectDetails, WeekWindow,
+    Calendar, Device, DeviceProfile, Grid, Installation, Limit, ModbusPoll, Object, Office, Permit, Register,
+    RegisterKind, RuleVersion, Subject, SubjectDetails, WeekWindow,
 };
 use model::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};

@@ -49,7 +49,8 @@ pub struct EndpointError(String);
 pub const BAUD_DEFAULT: u32 = 9_600;
 const BAUDS: std::ops::RangeInclusive<u32> = 300..=921_600;
 const IDENTITY_CHARS_MAX: usize = 64;
-const FORMS: &str = "write 192.168.1.20:502, rtu+tcp://192.168.1.21:8899, dtu://860000000000001 or /dev/ttyUSB0,9600,8N1";
+const FORMS: &str =
+    "write 192.168.1.20:502, rtu+tcp://192.168.1.21:8899, dtu://860000000000001 or /dev/ttyUSB0,9600,8N1";
 
 impl Endpoint {
     /// RTU frames: unit and check in each, no number that ties an answer to its request.
@@ -146,7 +147,11 @@ fn serial(text: &str) -> Result<SerialPort, EndpointError> {
         "8E2" => (Parity::Even, 2),
         "8O1" => (Parity::Odd, 1),
         "8O2" => (Parity::Odd, 2),
-        _ => return Err(EndpointError(format!("{format:?} is no character format; write 8N1, 8E1, 8O1, 8N2, 8E2 or 8O2"))),
+        _ => {
+            return Err(EndpointError(format!(
+                "{format:?} is no character format; write 8N1, 8E1, 8O1, 8N2, 8E2 or 8O2"
+            )));
+        }
     };
     match parts.next() {
         None => Ok(SerialPort { path: path.to_owned(), baud, parity, stop_bits }),
@@ -228,7 +233,8 @@ impl DtuPacket {
         if self.form == DtuForm::Framed && self.suffix.is_empty() {
             problems.push(("suffix", "write what ends the identity, or use the form text"));
         }
-        let hex = !identity.is_empty() && identity.len().is_multiple_of(2) && identity.chars().all(|c| c.is_ascii_hexdigit());
+        let hex =
+            !identity.is_empty() && identity.len().is_multiple_of(2) && identity.chars().all(|c| c.is_ascii_hexdigit());
         if self.form == DtuForm::Hex && !hex {
             problems.push(("form", "the identity of the form hex is written as pairs of hex digits: dtu://12345678"));
         }

@@ -4,8 +4,8 @@
 
 use crate::envelope::ProtocolKind;
 use crate::geo::Wgs84;
-use crate::modbus::DtuPacket;
 use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
+use crate::modbus::DtuPacket;
 use crate::principal::Strictness;
 use crate::record::Statistic;
 use crate::time::{EventTime, IngestTime};

@@ -69,7 +69,10 @@ fn every_known_deviation_is_shown_by_a_frame_or_a_test_that_is_there() {
             }
         }
     }
-    println!("{} statements, {shown_by_frames} times a frame, {shown_by_tests} times a test", rows.values().sum::<usize>());
+    println!(
+        "{} statements, {shown_by_frames} times a frame, {shown_by_tests} times a test",
+        rows.values().sum::<usize>()
+    );
     assert_eq!(missing, Vec::<String>::new());
     assert_eq!(rows.into_iter().collect::<Vec<_>>(), CLAUSES);
 }

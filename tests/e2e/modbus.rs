@@ -69,23 +69,17 @@ async fn slaves_on_bad_lines_are_stored_and_an_unknown_modem_waits_until_it_is_a
     let dtu = server.addresses().dtu.clone();
     let port = e2e::free_port()?;
     let (serial, at) = (format!("127.0.0.1:{port}"), format!("rtu+tcp://127.0.0.1:{port}"));
-    let poll = |address: &str, unit: u8| {
-        json!({"address": address, "unit": unit, "interval_ms": 200, "timeout_ms": 300, "retries": 1, "busy_retries": 2})
-    };
+    let poll = |address: &str, unit: u8| json!({"address": address, "unit": unit, "interval_ms": 200, "timeout_ms": 300, "retries": 1, "busy_retries": 2});
     let mut behind = poll("dtu://860000000000001", 1);
     behind["dtu"] = json!({"form": "line", "heartbeat": "PING"});
     let mut second = behind.clone();
     second["unit"] = json!(2);
-    devices(
-        &server,
-        &[("rtu-a", poll(&at, 1)), ("rtu-dead", poll(&at, 9)), ("dtu-a", behind), ("dtu-b", second)],
-    )?;
+    devices(&server, &[("rtu-a", poll(&at, 1)), ("rtu-dead", poll(&at, 9)), ("dtu-a", behind), ("dtu-b", second)])?;
     let bad = ["--late", "0.1", "--late-ms", "400", "--damaged", "0.1", "--busy", "0.1"];
     let mut line = vec!["--listen", &serial, "--units", "1,2"];
     line.extend(bad);
     let _serial = slaves(folder.path(), "serial", &line)?;
-    let mut modem =
-        vec!["--dial", &dtu, "--registration", "hex:3836303030303030303030303030310D0A", "--units", "1,2"];
+    let mut modem = vec!["--dial", &dtu, "--registration", "hex:3836303030303030303030303030310D0A", "--units", "1,2"];
     modem.extend(["--heartbeat", "PING", "--heartbeat-s", "1"]);
     modem.extend(bad);
     let _modem = slaves(folder.path(), "modem", &modem)?;
@@ -105,7 +99,8 @@ async fn slaves_on_bad_lines_are_stored_and_an_unknown_modem_waits_until_it_is_a
         Ok(rows.iter().any(|row| row["identity"] == "unknown-7" && row["protocol"] == "modbus").then_some(()))
     })
     .await?;
-    let accept = json!({"protocol": "modbus", "identity": "unknown-7", "code": "dtu-c", "profile": "dust-modbus", "unit": 1});
+    let accept =
+        json!({"protocol": "modbus", "identity": "unknown-7", "code": "dtu-c", "profile": "dust-modbus", "unit": 1});
     api.post("/api/v1/quarantine/unknown/accept", accept).await?;
     heard(&api, "dtu-c").await?;
     server.stop()

@@ -87,9 +87,7 @@ fn form(packet: &DtuPacket, identity: &str) -> Form {
         DtuForm::Text => Form::Ascii { chars: identity.len() },
         DtuForm::Line => Form::Line { chars_max: 64 },
         DtuForm::Hex => Form::Prefixed { prefix: bytes(&packet.prefix), length: identity.len() / 2 },
-        DtuForm::Framed => {
-            Form::Framed { prefix: bytes(&packet.prefix), suffix: bytes(&packet.suffix), chars_max: 64 }
-        }
+        DtuForm::Framed => Form::Framed { prefix: bytes(&packet.prefix), suffix: bytes(&packet.suffix), chars_max: 64 },
     }
 }
 

@@ -69,7 +69,10 @@ pub(crate) async fn run(command: &Modbus) -> Result<()> {
 async fn connect(address: &str, language: Language) -> Result<Prober> {
     if let Some(listen) = address.strip_prefix("listen:") {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listen at {listen}"))?;
-        println!("{} {listen}", language.pick("等待 DTU 拨入（Ctrl-C 结束）：", "waiting for a modem to dial in (Ctrl-C ends) at"));
+        println!(
+            "{} {listen}",
+            language.pick("等待 DTU 拨入（Ctrl-C 结束）：", "waiting for a modem to dial in (Ctrl-C ends) at")
+        );
         let caught = listen_for_modem(listener).await.context("wait for a modem")?;
         print!("{}", show::registration(caught.peer, &caught.registration, language));
         return Ok(caught.prober);

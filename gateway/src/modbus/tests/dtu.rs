@@ -102,9 +102,8 @@ async fn each_form_of_packet_leads_to_its_bus() {
     for (_, _, _, said) in &forms {
         running.dial(&[said]).await;
     }
-    let heard = |world: &World, unit: u8| {
-        world.wire.events.lock().unwrap().contains(&(DeviceId(i64::from(unit)), "connected"))
-    };
+    let heard =
+        |world: &World, unit: u8| world.wire.events.lock().unwrap().contains(&(DeviceId(i64::from(unit)), "connected"));
     running.until(|world| forms.iter().all(|(unit, ..)| heard(world, *unit))).await;
     running.end().await;
 }

@@ -109,8 +109,7 @@ async fn a_damaged_answer_is_asked_for_again_within_the_poll() {
 #[tokio::test]
 async fn a_connection_that_is_given_up_after_each_poll_is_made_anew_without_a_word() {
     let (address, _) = serial_server().await;
-    let closing =
-        ModbusPoll { close_after_poll: true, connect_pause_ms: 5, ..poll(&address, 1, far_apart()) };
+    let closing = ModbusPoll { close_after_poll: true, connect_pause_ms: 5, ..poll(&address, 1, far_apart()) };
     let (world, seen) = polled(vec![(modbus_device(1, closing), "")], 4).await;
     true_values(&seen);
     let numbers: std::collections::BTreeSet<u64> = seen.iter().map(|envelope| envelope.connection).collect();

@@ -5,8 +5,8 @@ use super::*;
 use crate::modbus::serial::Port;
 use crate::tcp::testing::World;
 use model::modbus::Endpoint;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::io;
 use std::os::fd::OwnedFd;
 

@@ -70,7 +70,10 @@ fn combined(address: u16, words: &[u16], language: Language) -> String {
     let mut rows = String::new();
     for (at, pair) in (address..).step_by(2).zip(words.chunks_exact(2)) {
         if pair.iter().all(|word| *word == 0) {
-            line(&mut rows, &format!("{:>11}  {}", format!("{at}–{}", at + 1), language.pick("任何顺序都是 0", "0 in any order")));
+            line(
+                &mut rows,
+                &format!("{:>11}  {}", format!("{at}–{}", at + 1), language.pick("任何顺序都是 0", "0 in any order")),
+            );
             continue;
         }
         for (order, name) in ORDERS {
@@ -82,7 +85,13 @@ fn combined(address: u16, words: &[u16], language: Language) -> String {
     }
     if !rows.is_empty() {
         line(&mut out, "");
-        line(&mut out, language.pick("两个寄存器合成一个值（★ 像是真实读数）：", "two registers as one value (★ looks like a reading):"));
+        line(
+            &mut out,
+            language.pick(
+                "两个寄存器合成一个值（★ 像是真实读数）：",
+                "two registers as one value (★ looks like a reading):",
+            ),
+        );
         out.push_str(&rows);
         line(&mut out, wrong_order(language));
     }
@@ -95,7 +104,10 @@ fn combined(address: u16, words: &[u16], language: Language) -> String {
         }
     }
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
-    let text: String = bytes.iter().map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '·' }).collect();
+    let text: String = bytes
+        .iter()
+        .map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '·' })
+        .collect();
     if bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= 4 {
         line(&mut out, &format!("{} {text}", language.pick("作为文本：", "as text:")));
     }
@@ -158,13 +170,17 @@ pub(super) fn map(profile: &DeviceProfile, reading: &Reading, language: Language
             line(&mut out, &format!("{head} {text}"));
             continue;
         }
-        let value = decode(reading, std::slice::from_ref(&point)).first().map_or(Err(ValueProblem::NotRead), |o| o.value);
+        let value =
+            decode(reading, std::slice::from_ref(&point)).first().map_or(Err(ValueProblem::NotRead), |o| o.value);
         match value {
-            Ok(value) => line(&mut out, &format!("{head} {:<12} {}", number(value), canonical(profile, &register.code, value))),
+            Ok(value) => {
+                line(&mut out, &format!("{head} {:<12} {}", number(value), canonical(profile, &register.code, value)))
+            }
             Err(problem) => line(&mut out, &format!("{head} ✗ {}", why(problem, language))),
         }
         if let Some((name, other)) = better(reading, &point, value) {
-            let hint = language.pick("字节序可能写错，这样读才像读数：", "the order may be wrong; this looks like a reading:");
+            let hint =
+                language.pick("字节序可能写错，这样读才像读数：", "the order may be wrong; this looks like a reading:");
             line(&mut out, &format!("{:>24}? {hint} {name} = {}", "", number(other)));
         }
     }
@@ -200,7 +216,9 @@ fn canonical(profile: &DeviceProfile, code: &str, wire: f64) -> String {
 fn why(problem: ValueProblem, language: Language) -> String {
     match problem {
         ValueProblem::NotRead => language.pick("没有读到", "not read"),
-        ValueProblem::Refused(code) => return format!("{} {code}", language.pick("被拒绝，异常", "refused, exception")),
+        ValueProblem::Refused(code) => {
+            return format!("{} {code}", language.pick("被拒绝，异常", "refused, exception"));
+        }
         ValueProblem::Sentinel => language.pick("设备说“无读数”", "the device says: no reading"),
         ValueProblem::OutOfRange => language.pick("超出寄存器表的有效范围", "outside of the map's valid range"),
         ValueProblem::NotFinite => language.pick("不是数", "not a number"),
@@ -215,7 +233,10 @@ pub(super) fn registration(peer: SocketAddr, said: &[u8], language: Language) ->
     let mut out = String::new();
     line(&mut out, &format!("{} {peer}", language.pick("DTU 拨入：", "a modem dialled in from")));
     if said.is_empty() {
-        line(&mut out, language.pick("没有注册包：请在 DTU 里打开注册包", "no registration packet: switch it on in the modem"));
+        line(
+            &mut out,
+            language.pick("没有注册包：请在 DTU 里打开注册包", "no registration packet: switch it on in the modem"),
+        );
         return out;
     }
     let hex: Vec<String> = said.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -228,7 +249,13 @@ pub(super) fn registration(peer: SocketAddr, said: &[u8], language: Language) ->
     } else {
         (hex.concat(), "form = \"hex\"".to_owned())
     };
-    line(&mut out, &format!("  {} poll = {{ address = \"dtu://{address}\", unit = 1, dtu = {{ {packet} }} }}", language.pick("登记为：", "to be written as:")));
+    line(
+        &mut out,
+        &format!(
+            "  {} poll = {{ address = \"dtu://{address}\", unit = 1, dtu = {{ {packet} }} }}",
+            language.pick("登记为：", "to be written as:")
+        ),
+    );
     out
 }
 
@@ -244,7 +271,13 @@ pub(super) fn found(units: (u8, u8), found: &[(u8, Result<Answer, Failure>)], la
         line(&mut out, &format!("{} {unit}: {what}", language.pick("单元", "unit")));
     }
     let mut last = String::new();
-    write!(last, "{} / {}", found.iter().filter(|(_, answer)| answer.is_ok()).count(), u16::from(units.1 - units.0) + 1).ok(); // a String
+    write!(
+        last,
+        "{} / {}",
+        found.iter().filter(|(_, answer)| answer.is_ok()).count(),
+        u16::from(units.1 - units.0) + 1
+    )
+    .ok(); // a String
     line(&mut out, &format!("{last} {}", language.pick("个单元应答", "units answer")));
     out
 }
@@ -255,14 +288,20 @@ mod tests {
 
     fn answered(words: &[u16]) -> BlockAnswer {
         let count = u16::try_from(words.len()).unwrap();
-        BlockAnswer { function: Function::HoldingRegisters, address: 0, count, answer: Answer::Registers(words.to_vec()) }
+        BlockAnswer {
+            function: Function::HoldingRegisters,
+            address: 0,
+            count,
+            answer: Answer::Registers(words.to_vec()),
+        }
     }
 
     #[test]
     fn the_right_order_is_marked_and_the_wrong_one_shown_for_what_it_is() {
         // 66 as a whole number, 12.5 as a float with its words the other way round.
         let text = values(&answered(&[0, 66, 0x0000, 0x4148]), Language::English);
-        let line = |what: &str| text.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what} in {text}"));
+        let line =
+            |what: &str| text.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what} in {text}"));
         assert!(line("0–1  ABCD").contains("u32 66 ★"), "{text}");
         assert!(line("CDAB  u32 4325376 ").contains("f32"), "{text}");
         let swapped: Vec<_> = text.lines().filter(|line| line.contains("f32 12.500 ★")).collect();
@@ -283,7 +322,13 @@ mod tests {
         let reading = Reading { unit: 1, blocks: vec![answered(&[0, 66])] };
         let shown = map(&profile, &reading, Language::English);
         assert!(shown.contains("outside of the map's valid range") && shown.contains("ABCD = 66"), "{shown}");
-        let right = DeviceProfile { registers: vec![model::register::Register { order: model::register::WordOrder::Abcd, ..profile.registers[0].clone() }], ..profile };
+        let right = DeviceProfile {
+            registers: vec![model::register::Register {
+                order: model::register::WordOrder::Abcd,
+                ..profile.registers[0].clone()
+            }],
+            ..profile
+        };
         let shown = map(&right, &reading, Language::Chinese);
         assert!(shown.contains("0000 0042") && shown.contains("66 ug/m3") && !shown.contains('?'), "{shown}");
     }
