@@ -5,7 +5,7 @@
 use crate::envelope::ProtocolKind;
 use crate::geo::Wgs84;
 use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
-use crate::modbus::DtuPacket;
+pub use crate::modbus::ModbusPoll;
 use crate::principal::Strictness;
 use crate::record::Statistic;
 use crate::time::{EventTime, IngestTime};
@@ -376,92 +376,6 @@ pub enum WordOrder {
     Cdab,
     Badc,
     Dcba,
-}
-
-/// Whom a Modbus poller dials, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModbusPoll {
-    /// As [`crate::modbus::Endpoint`] is written: `host:port`, `rtu+tcp://host:port`, `dtu://identity`, `/dev/ttyUSB0,9600,8N1`.
-    pub address: String,
-    pub unit: u8,
-    #[serde(default = "poll_ms")]
-    pub interval_ms: u32,
-    #[serde(default = "timeout_ms")]
-    pub timeout_ms: u32,
-    /// Pause between two requests on one connection.
-    #[serde(default)]
-    pub pause_ms: u32,
-    /// Registers between two wanted ones that may be read along in one block.
-    #[serde(default = "max_gap")]
-    pub max_gap: u16,
-    /// Registers of one request at most; some slaves take fewer than the standard's 125.
-    #[serde(default = "max_registers")]
-    pub max_registers: u16,
-    /// Ask again so often when an answer does not come or is damaged, before the poll counts as failed.
-    #[serde(default)]
-    pub retries: u8,
-    /// Ask again so often when the slave says that it is busy (exceptions 5 and 6).
-    #[serde(default)]
-    pub busy_retries: u8,
-    /// Pause before each of those.
-    #[serde(default)]
-    pub busy_wait_ms: u32,
-    /// Pause between the connection and its first request.
-    #[serde(default)]
-    pub connect_pause_ms: u32,
-    /// Give the connection up after each poll; some gateways serve one client at a time.
-    #[serde(default)]
-    pub close_after_poll: bool,
-    /// Read every register in a request of its own.
-    #[serde(default)]
-    pub one_by_one: bool,
-    /// Coils are read from 0 on; some slaves know no other way.
-    #[serde(default)]
-    pub coils_from_zero: bool,
-    /// For `dtu://…`: what the modem says first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dtu: Option<DtuPacket>,
-    /// Filled from the profile by the directory.
-    #[serde(default)]
-    pub registers: Vec<Register>,
-}
-
-const fn poll_ms() -> u32 {
-    10_000
-}
-const fn timeout_ms() -> u32 {
-    1_000
-}
-const fn max_gap() -> u16 {
-    8
-}
-const fn max_registers() -> u16 {
-    125
-}
-
-impl ModbusPoll {
-    /// With everything else as it is when it is not written.
-    pub fn new(address: impl Into<String>, unit: u8) -> Self {
-        Self {
-            address: address.into(),
-            unit,
-            interval_ms: poll_ms(),
-            timeout_ms: timeout_ms(),
-            pause_ms: 0,
-            max_gap: max_gap(),
-            max_registers: max_registers(),
-            retries: 0,
-            busy_retries: 0,
-            busy_wait_ms: 0,
-            connect_pause_ms: 0,
-            close_after_poll: false,
-            one_by_one: false,
-            coils_from_zero: false,
-            dtu: None,
-            registers: Vec::new(),
-        }
-    }
 }
 
 /// A device in the register, without its secret.
