@@ -13,6 +13,7 @@ use std::time::Duration;
 
 const ORDERS: [(Order, &str); 4] =
     [(Order::Abcd, "ABCD"), (Order::Cdab, "CDAB"), (Order::Badc, "BADC"), (Order::Dcba, "DCBA")];
+const WIDE: [(&str, Kind); 3] = [("u32", Kind::U32), ("i32", Kind::I32), ("f32", Kind::F32)];
 /// Whole numbers beyond this are seldom a reading.
 const WHOLE_MAX: f64 = 1_000_000.0;
 /// Fractions of a reading lie in here.
@@ -76,10 +77,15 @@ fn combined(address: u16, words: &[u16], language: Language) -> String {
             );
             continue;
         }
-        for (order, name) in ORDERS {
+        // Swapped bytes within a register are rare: they are pointed at only where the usual orders give nothing.
+        let usual = ORDERS.iter().take(2).any(|(order, _)| WIDE.iter().any(|(_, kind)| fits(pair, *kind, *order)));
+        for (place, (order, name)) in ORDERS.into_iter().enumerate() {
             let head = if order == Order::Abcd { format!("{at}–{}", at + 1) } else { String::new() };
-            let cells = [("u32", Kind::U32), ("i32", Kind::I32), ("f32", Kind::F32)]
-                .map(|(name, kind)| format!("{name} {:<14}", marked(pair, kind, order)));
+            let cells = WIDE.map(|(name, kind)| {
+                let star = if (place < 2) == usual && fits(pair, kind, order) { " ★" } else { "" };
+                let shown = read(pair, kind, order).map_or_else(|_| "–".to_owned(), number);
+                format!("{name} {:<14}", shown + star)
+            });
             line(&mut rows, &format!("{head:>11}  {name}  {}", cells.join(" ")));
         }
     }
@@ -141,12 +147,8 @@ fn looks_real(value: f64, kind: Kind) -> bool {
     }
 }
 
-fn marked(words: &[u16], kind: Kind, order: Order) -> String {
-    match read(words, kind, order) {
-        Ok(value) if looks_real(value, kind) => format!("{} ★", number(value)),
-        Ok(value) => number(value),
-        Err(_) => "–".to_owned(),
-    }
+fn fits(words: &[u16], kind: Kind, order: Order) -> bool {
+    read(words, kind, order).is_ok_and(|value| looks_real(value, kind))
 }
 
 /// Short, and never a long row of zeros.
