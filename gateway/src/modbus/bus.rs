@@ -68,7 +68,7 @@ pub(super) async fn run(
     config: ModbusConfig,
     cancel: CancellationToken,
 ) {
-    let wire = if endpoint.is_rtu() { Wire::Rtu(Rtu::new(Vec::new())) } else { Wire::Tcp(None) };
+    let wire = if endpoint.is_rtu() { Wire::Rtu(Box::new(Rtu::new(Vec::new()))) } else { Wire::Tcp(None) };
     let (peer, cut) = (endpoint.to_string(), cancel.child_token());
     let mut bus =
         Bus { endpoint, edge, config, units: Vec::new(), wire, peer, connection: 0, connect_failures: 0, cut };

@@ -40,7 +40,7 @@ impl Prober {
     /// # Errors
     /// Nobody is there; a modem cannot be dialled, see [`listen`].
     pub async fn connect(endpoint: &Endpoint, connect_timeout: Duration) -> Result<Self, Failure> {
-        let wire = if endpoint.is_rtu() { Wire::Rtu(Rtu::new(Vec::new())) } else { Wire::Tcp(None) };
+        let wire = if endpoint.is_rtu() { Wire::Rtu(Box::new(Rtu::new(Vec::new()))) } else { Wire::Tcp(None) };
         let mut prober = Self { wire, endpoint: Some(endpoint.clone()), connect_timeout };
         prober.dial().await?;
         Ok(prober)
@@ -114,6 +114,6 @@ pub async fn listen(listener: TcpListener) -> std::io::Result<Caught> {
     }
     let mut rtu = Rtu::new(Vec::new());
     rtu.connected(Pipe::Tcp(stream));
-    let prober = Prober { wire: Wire::Rtu(rtu), endpoint: None, connect_timeout: REGISTRATION_WAIT };
+    let prober = Prober { wire: Wire::Rtu(Box::new(rtu)), endpoint: None, connect_timeout: REGISTRATION_WAIT };
     Ok(Caught { peer, registration: registration.freeze(), prober })
 }

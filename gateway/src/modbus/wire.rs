@@ -100,7 +100,7 @@ pub(super) const BUSY: [u8; 2] = [0x05, 0x06];
 pub(super) enum Wire {
     /// In a box: it is much larger than nothing.
     Tcp(Option<Box<Context>>),
-    Rtu(Rtu),
+    Rtu(Box<Rtu>),
 }
 
 impl Wire {
@@ -138,10 +138,9 @@ impl Wire {
     /// Whether the connection must be made anew after this.
     pub(super) fn spoils(&self, failure: &Failure) -> bool {
         match (self, failure) {
-            (_, Failure::Transport | Failure::Noisy) => true,
+            (_, Failure::Transport | Failure::Noisy) | (Self::Tcp(_), Failure::Timeout | Failure::Mismatch) => true,
             // A modem would have to dial in again; the line remembers what may still come, so asking again is as safe.
             (Self::Rtu(rtu), Failure::Doubtful) => !matches!(rtu.pipe, Some(Pipe::Dtu(_))),
-            (Self::Tcp(_), Failure::Timeout | Failure::Mismatch) => true,
             (Self::Rtu(rtu), Failure::Timeout) => rtu.silent >= SILENT_MAX,
             _ => false,
         }
@@ -293,18 +292,16 @@ impl Rtu {
             let outcome = tokio::select! {
                 biased;
                 () = sleep_until(deadline) => self.line.on_time(self.now()),
-                chunk = pipe.read() => match chunk {
-                    Ok(chunk) => {
-                        let room = SAMPLE_BYTES_MAX.saturating_sub(sample.len()).min(chunk.len());
-                        sample.extend_from_slice(chunk.get(..room).unwrap_or_default());
-                        self.silent = 0;
-                        self.take(&chunk)
-                    }
-                    Err(_) => {
+                chunk = pipe.read() => {
+                    let Ok(chunk) = chunk else {
                         self.line.reset_request();
                         return Err(Failure::Transport);
-                    }
-                },
+                    };
+                    let room = SAMPLE_BYTES_MAX.saturating_sub(sample.len()).min(chunk.len());
+                    sample.extend_from_slice(chunk.get(..room).unwrap_or_default());
+                    self.silent = 0;
+                    self.take(&chunk)
+                }
             };
             match outcome {
                 None => {}
