@@ -55,10 +55,8 @@ bench: need-rust need-node
 	@cargo bench -q --locked -p lantian-ingest -p lantian-rules -p lantian-protocol
 	@cd protocol/peer && cargo run -q --release --locked
 
-# Each fuzz target from its corpus. cargo-fuzz runs on the pinned toolchain without a sanitizer.
+# Each fuzz target from its corpus, as many at a time as there are processors; installs cargo-fuzz when it is missing.
+# FUZZ_TARGETS="hj212_frame mqtt_front" for some of them.
 FUZZ_SECONDS ?= 30
 fuzz: need-rust
-	@command -v cargo-fuzz >/dev/null || cargo install -q --locked cargo-fuzz
-	@cd fuzz && for target in $$(cargo fuzz list); do \
-	  echo "fuzz: $$target for $(FUZZ_SECONDS) s"; \
-	  cargo fuzz run --sanitizer=none $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 || exit 1; done
+	@cargo xtask fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)

@@ -27,6 +27,15 @@ pub enum Wire {
     Modbus,
 }
 
+/// A site's line of Modbus slaves, a third of the sites each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlaveWire {
+    Tcp,
+    RtuOverTcp,
+    /// Dials in, where modems are served; else as behind a serial server.
+    Modem,
+}
+
 #[derive(Debug, Clone)]
 pub struct Restaurant {
     pub code: String,
@@ -48,6 +57,12 @@ pub struct Site {
     pub dust_device: String,
     pub dust_identity: String,
     pub washer_device: String,
+    /// How the washer is polled.
+    pub slave_wire: SlaveWire,
+    /// What the site's modem says of itself, when it has one.
+    pub modem: String,
+    /// The instrument behind the modem.
+    pub second_dust_device: String,
     pub camera_device: String,
 }
 
@@ -168,6 +183,10 @@ fn site(place: (f64, f64), i: u32) -> Site {
         dust_device: format!("dust-{n:03}"),
         dust_identity: format!("4101LTDUST{n:014}"),
         washer_device: format!("washer-{n:03}"),
+        slave_wire: [SlaveWire::Tcp, SlaveWire::RtuOverTcp, SlaveWire::Modem]
+            [usize::try_from(i % 3).unwrap_or_default()],
+        modem: format!("86{n:013}"),
+        second_dust_device: format!("dust-rtu-{n:03}"),
         camera_device: format!("camera-{n:03}"),
     }
 }

@@ -9,6 +9,7 @@ pub use schedule::Schedule;
 use crate::district::District;
 use crate::fault::Faults;
 use crate::plan::Plan;
+use crate::rtu::LineFaults;
 use crate::transport::Targets;
 use anyhow::{Context, Result};
 use devices::Member;
@@ -66,8 +67,9 @@ pub async fn run(
 ) -> Result<()> {
     let members = devices::members(&district, &plan, secrets, &options.targets)?;
     tally.members.store(u64::try_from(members.len()).unwrap_or(0), Ordering::Relaxed);
+    let line_faults = if options.faults == Faults::NONE { LineFaults::NONE } else { LineFaults::TENTH };
     for member in &members {
-        member.listen(&options.targets).await?;
+        member.listen(&options.targets, line_faults).await?;
     }
     let mut tasks = tokio::task::JoinSet::new();
     for member in members {

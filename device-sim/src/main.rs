@@ -1,6 +1,8 @@
 //! `device-sim`: a simulated district for demonstrations, tests and vendors.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on standard output")]
 
+mod slaves;
+
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use device_sim::district::{self, District, Size};
@@ -40,9 +42,18 @@ enum Command {
         size: SizeArgs,
         #[arg(long, default_value_t = 15_020)]
         modbus_first_port: u16,
+        /// A third of the sites have their slaves behind a modem that dials in; run the fleet with --dtu then.
+        #[arg(long)]
+        modems: bool,
         #[arg(long)]
         out: PathBuf,
     },
+    /// Play Modbus RTU slaves over TCP, on a line as bad as you like.
+    #[command(after_help = "Examples:
+  device-sim slaves --listen 127.0.0.1:8899 --units 1,2,3 --late 0.1 --damaged 0.05
+  device-sim slaves --dial 127.0.0.1:9502 --registration 860000000000001 --heartbeat PING --units 1,2
+  lantian modbus probe rtu+tcp://127.0.0.1:8899 --read 3:0:6")]
+    Slaves(slaves::SlavesArgs),
     /// Run the district's devices; the truth is written before the first of them speaks.
     Fleet(FleetArgs),
     /// Put load on an MQTT listener and print the outcome as JSON.
@@ -94,6 +105,9 @@ struct FleetArgs {
     modbus_host: String,
     #[arg(long, default_value_t = 15_020)]
     modbus_first_port: u16,
+    /// Where the modems of the sites dial in, when the district was written with --modems.
+    #[arg(long)]
+    dtu: Option<String>,
     #[arg(long, value_enum, default_value = "real")]
     pacing: Pacing,
     /// Start so many minutes in the past and catch up.
@@ -166,9 +180,11 @@ async fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     match Cli::parse().command {
-        Command::District { size, modbus_first_port, out } => {
+        Command::Slaves(arguments) => slaves::run(arguments).await,
+        Command::District { size, modbus_first_port, modems, out } => {
             let district = District::generate(size.size());
-            registers::write(&district, modbus_first_port, &out)?;
+            let modems = if modems { registers::Modems::DialIn } else { registers::Modems::None };
+            registers::write(&district, modbus_first_port, modems, &out)?;
             println!(
                 "{}: {} restaurants, {} sites, {} trucks in {}",
                 district::DISTRICT_NAME,
@@ -209,6 +225,7 @@ async fn run_fleet(arguments: FleetArgs) -> Result<()> {
             jt808: arguments.jt808,
             modbus_host: arguments.modbus_host,
             modbus_first_port: arguments.modbus_first_port,
+            dtu: arguments.dtu,
         },
         faults: if arguments.faults { Faults::TENTH } else { Faults::NONE },
         stop_at_end: arguments.stop_at_end,

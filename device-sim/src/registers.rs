@@ -1,7 +1,8 @@
 //! The registers of a district as one TOML file for `lantian apply`: offices, grids, subjects, permits, devices and where
 //! they are installed. Profiles come from the shipped library.
 
-use crate::district::{CORRIDOR_HALF_WIDTH_M, District, EXTENT_KM, Wire, at_m};
+use crate::district::{CORRIDOR_HALF_WIDTH_M, District, EXTENT_KM, Site, SlaveWire, Wire, at_m};
+use crate::transport::modbus::{DUST_UNIT, HEARTBEAT, WASHER_UNIT};
 use anyhow::{Context, Result};
 use model::geo::Wgs84;
 use serde_json::{Map, Value, json};
@@ -12,17 +13,24 @@ const SINCE: &str = "2026-01-01";
 /// Blocks per grid cell, east-west and north-south.
 const CELL_KM: u32 = 3;
 
+/// Whether the platform serves modems that dial in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modems {
+    None,
+    DialIn,
+}
+
 /// Writes `district.toml` into `out`, which is made when missing.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write(district: &District, modbus_first_port: u16, out: &Path) -> Result<()> {
+pub fn write(district: &District, modbus_first_port: u16, modems: Modems, out: &Path) -> Result<()> {
     let mut file = Map::new();
     file.insert("office".into(), Value::Array(offices()));
     file.insert("grid".into(), Value::Array(grids()));
     file.insert("subject".into(), Value::Array(subjects(district)));
     file.insert("permit".into(), Value::Array(permits(district)));
-    let (devices, installations) = devices(district, modbus_first_port)?;
+    let (devices, installations) = devices(district, modbus_first_port, modems)?;
     file.insert("device".into(), Value::Array(devices));
     file.insert("installation".into(), Value::Array(installations));
     std::fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
@@ -131,7 +139,7 @@ fn permits(district: &District) -> Vec<Value> {
         .collect()
 }
 
-fn devices(district: &District, modbus_first_port: u16) -> Result<(Vec<Value>, Vec<Value>)> {
+fn devices(district: &District, modbus_first_port: u16, modems: Modems) -> Result<(Vec<Value>, Vec<Value>)> {
     let (mut devices, mut installations) = (Vec::new(), Vec::new());
     let mut add = |code: &str, profile: &str, protocol: &str, identity: &str, subject: &str, poll: Option<Value>| {
         devices.push(without_nulls(json!({
@@ -149,14 +157,39 @@ fn devices(district: &District, modbus_first_port: u16) -> Result<(Vec<Value>, V
         add(&s.camera_device, "gate-camera-mqtt", "mqtt", &s.camera_device, &s.gate, None);
         let port =
             modbus_first_port.checked_add(u16::try_from(n).context("too many sites")?).context("too many sites")?;
-        let poll = json!({"address": format!("127.0.0.1:{port}"), "unit": 1, "interval_ms": 5000});
-        add(&s.washer_device, "washer-modbus", "modbus", &s.washer_device, &s.gate, Some(poll));
+        add(
+            &s.washer_device,
+            "washer-modbus",
+            "modbus",
+            &s.washer_device,
+            &s.gate,
+            Some(poll(s, WASHER_UNIT, port, modems)),
+        );
+        if s.slave_wire == SlaveWire::Modem && modems == Modems::DialIn {
+            let poll = poll(s, DUST_UNIT, port, modems);
+            add(&s.second_dust_device, "dust-modbus", "modbus", &s.second_dust_device, &s.code, Some(poll));
+        }
     }
     for t in &district.trucks {
         let (profile, protocol) = if t.wire == Wire::Mqtt { ("truck-mqtt", "mqtt") } else { ("truck-jt808", "jt808") };
         add(&t.device, profile, protocol, &t.identity, &t.code, None);
     }
     Ok((devices, installations))
+}
+
+/// Where a site's slave is polled; a bad line is asked again within the poll.
+fn poll(site: &Site, unit: u8, port: u16, modems: Modems) -> Value {
+    match (site.slave_wire, modems) {
+        (SlaveWire::Tcp, _) => json!({"address": format!("127.0.0.1:{port}"), "unit": unit, "interval_ms": 5000}),
+        (SlaveWire::Modem, Modems::DialIn) => json!({
+            "address": format!("dtu://{}", site.modem), "unit": unit, "interval_ms": 5000, "timeout_ms": 1000, "pause_ms": 50,
+            "retries": 1, "busy_retries": 2, "busy_wait_ms": 100, "dtu": {"form": "line", "heartbeat": HEARTBEAT},
+        }),
+        (SlaveWire::RtuOverTcp | SlaveWire::Modem, _) => json!({
+            "address": format!("rtu+tcp://127.0.0.1:{port}"), "unit": unit, "interval_ms": 5000, "timeout_ms": 1000, "pause_ms": 50,
+            "retries": 1, "busy_retries": 2, "busy_wait_ms": 100,
+        }),
+    }
 }
 
 /// TOML has no null: what is not known is left out.
@@ -178,7 +211,7 @@ mod tests {
     fn every_reference_leads_somewhere() {
         let district = District::generate(Size { seed: 1, restaurants: 30, sites: 3, trucks: 11 });
         let folder = tempfile::tempdir().unwrap();
-        write(&district, 15_020, folder.path()).unwrap();
+        write(&district, 15_020, Modems::DialIn, folder.path()).unwrap();
         let text = std::fs::read_to_string(folder.path().join("district.toml")).unwrap();
         let file: Value = toml::from_str(&text).unwrap();
         let codes = |kind: &str| -> Vec<String> {

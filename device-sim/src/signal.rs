@@ -70,6 +70,18 @@ pub fn washer(district: &District, index: usize, at_ms: i64) -> [u16; 6] {
     [u16::from(on), level(1_850), level(420), level(1_260), 45, u16::try_from(count).unwrap_or(u16::MAX)]
 }
 
+/// Registers of a dust instrument: TSP, PM10 and PM2.5 in µg/m³, two registers each.
+pub fn dust_registers(district: &District, index: usize, at_ms: i64) -> [u16; 6] {
+    let reading = dust(district, index, at_ms);
+    let word = |code: &str| {
+        let value = reading.values.iter().find(|(own, _)| *own == code).map_or(0.0, |(_, value)| *value);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a register")]
+        let word = value.round().clamp(0.0, 65_535.0) as u16;
+        word
+    };
+    [0, word("tsp"), 0, word("pm10"), 0, word("pm25")]
+}
+
 /// The plate that leaves the gate in the minute of `at_ms`, if one does: about every fifth minute, and at the latest every tenth, or a camera
 /// that has nothing to tell would be a silent one, which the truth does not know of.
 pub fn vehicle_exit(district: &District, index: usize, at_ms: i64) -> Option<&str> {

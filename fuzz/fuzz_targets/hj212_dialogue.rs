@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::hj212::{Dialogue, Heard, History, Message, Period, Request, Step, Timing};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let period = Period { begin: (2026, 1, 1, 0, 0, 0, 0), end: (2026, 1, 2, 0, 0, 0, 0) };
     let request = Request::GetHistory { history: History::Hour, period };
     let mut dialogue = Dialogue::start(&request, "A", "20260101120000123", Timing::default(), 0);
@@ -23,4 +23,6 @@ fuzz_target!(|bytes: &[u8]| {
         now += 10_000;
     }
     assert!(dialogue.ending().is_some());
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

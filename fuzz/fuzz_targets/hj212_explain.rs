@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::hj212::{explain, explain_kept};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     for explained in [explain(bytes), explain_kept(bytes)] {
         let mut at = 0;
         for (index, span) in explained.spans.iter().enumerate() {
@@ -16,4 +16,6 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(at, bytes.len());
         assert!(explained.all_troubles().all(|(place, _)| place.is_none_or(|(at, len)| at + len <= bytes.len())));
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

@@ -19,7 +19,9 @@ fn frames(bytes: &[u8], cut: usize) -> Vec<Event> {
     events
 }
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let Some((cut, bytes)) = bytes.split_first() else { return };
     assert_eq!(frames(bytes, usize::from(*cut).max(1)), frames(bytes, 1 << 20));
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::hj212::{Message, Parts, Suffix, answer, answer_to, cn, direction};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let parts = Parts::split(bytes);
     parts.problems();
     let text = parts.text();
@@ -22,4 +22,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     answer(cn::DATA_ACK, &message, "123456");
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::jt808::{SPANS_MAX, explain, plain};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let spans = explain(bytes).spans;
     assert!(spans.len() <= SPANS_MAX);
     let mut at = 0;
@@ -16,4 +16,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     assert_eq!(at, plain(bytes).len());
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::jt808::{ItemValue, Position, TruckProfile, TruckState};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let mut problems = Vec::new();
     let Ok(position) = Position::read(bytes, 0, &mut problems) else { return };
     for item in &position.items {
@@ -15,4 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
     for profile in TruckProfile::EXAMPLES {
         TruckState::read(&position, profile);
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

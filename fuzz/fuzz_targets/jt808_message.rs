@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::jt808::{Decoded, Message, Parts, encode};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let Some(parts) = Parts::split(bytes) else { return };
     let decoded = Decoded::read(&parts.header, parts.body);
     if let Message::Position(position) = &decoded.message {
@@ -14,4 +14,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     encode(parts.header.version, &parts.header.phone, parts.header.serial, &decoded.message);
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

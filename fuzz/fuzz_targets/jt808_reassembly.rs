@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::jt808::{Header, Outcome, Packet, Phone, Reassembly, ReassemblyLimits, Version};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let limits = ReassemblyLimits { trains_max: 3, packets_max: 9, message_bytes_max: 400, bytes_max: 900, age_ms_max: 90 };
     let mut reassembly = Reassembly::new(limits);
     let mut now_ms = 0;
@@ -32,4 +32,6 @@ fuzz_target!(|bytes: &[u8]| {
     }
     reassembly.close();
     assert_eq!(reassembly.held(), (0, 0));
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

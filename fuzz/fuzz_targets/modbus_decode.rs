@@ -22,7 +22,7 @@ const KINDS: [Kind; 15] = [
     Kind::Text(3),
 ];
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let Some((rule, bytes)) = bytes.split_first() else { return };
     let Ok(reading) = Reading::decode(bytes) else { return };
     let order = [Order::Abcd, Order::Cdab, Order::Badc, Order::Dcba][usize::from(rule % 4)];
@@ -47,4 +47,6 @@ fuzz_target!(|bytes: &[u8]| {
         decode_text(&reading, point).ok(); // any text or refusal will do
         raw_words(&reading, point).ok(); // as above
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

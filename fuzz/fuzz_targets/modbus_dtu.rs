@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::modbus::dtu::{Form, Registration};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let Some(([length, cut, split], bytes)) = bytes.split_first_chunk::<3>() else { return };
     let (before, rest) = bytes.split_at(usize::from(split % 8).min(bytes.len()));
     let (prefix, suffix) = before.split_at(before.len() / 2);
@@ -20,4 +20,6 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(part == Registration::More || part == whole);
         assert!(rest.len() <= form.bound() || whole != Registration::More);
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

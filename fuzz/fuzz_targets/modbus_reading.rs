@@ -4,8 +4,10 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::modbus::Reading;
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     if let Ok(reading) = Reading::decode(bytes) {
         assert_eq!(Reading::decode(&reading.encode()), Ok(reading));
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

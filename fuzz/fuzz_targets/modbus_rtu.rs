@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use protocol::modbus::rtu::{Ask, FRAME_BYTES_MAX, Line, Outcome, Read, Timing};
 use protocol::modbus::{Answer, Block, Function};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let mut line = Line::new(Timing::default());
     let (mut now, mut open) = (0_i64, 0_u32);
     for chunk in bytes.chunks(9) {
@@ -32,4 +32,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
         assert!(open <= 1 && line.buffered() <= FRAME_BYTES_MAX);
     }
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

@@ -72,4 +72,8 @@ pub const MODBUS_TARGETS_REFUSED_TOTAL: &str = "gateway_modbus_targets_refused_t
 pub const MODBUS_POLLS_TOTAL: &str = "gateway_modbus_polls_total";
 pub const MODBUS_ERRORS_TOTAL: &str = "gateway_modbus_errors_total";
 pub const MODBUS_BACKOFF_TOTAL: &str = "gateway_modbus_backoff_total";
+/// Questions put again, by `why`: `busy` or the failure's `kind`.
+pub const MODBUS_RETRIES_TOTAL: &str = "gateway_modbus_retries_total";
+/// Modems that dialled in with a registration packet that is known.
+pub const MODBUS_DTU_REGISTERED_TOTAL: &str = "gateway_modbus_dtu_registered_total";
 pub const MODBUS_READINGS_LOST_TOTAL: &str = "gateway_modbus_readings_lost_total";

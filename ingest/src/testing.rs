@@ -31,7 +31,7 @@ pub(crate) fn at(seq: u64) -> Position {
     Position { partition: 0, seq }
 }
 
-fn factor(code: &str, quantity: &str, unit: Unit) -> Factor {
+pub(crate) fn factor(code: &str, quantity: &str, unit: Unit) -> Factor {
     Factor {
         code: code.into(),
         quantity: quantity.into(),

@@ -6,10 +6,11 @@ use crate::object::{ObjectKey, label};
 use model::envelope::ProtocolKind;
 use model::facts::Facts;
 use model::geo::Wgs84;
+use model::modbus::Endpoint;
 use model::quantity::Quantity;
 use model::register::{
-    Calendar, Device, DeviceProfile, Grid, Installation, Limit, Object, Office, Permit, Register, RegisterKind,
-    RuleVersion, Subject, SubjectDetails, WeekWindow,
+    Calendar, Device, DeviceProfile, Grid, Installation, Limit, ModbusPoll, Object, Office, Permit, Register,
+    RegisterKind, RuleVersion, Subject, SubjectDetails, WeekWindow,
 };
 use model::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};
@@ -411,13 +412,53 @@ fn device(row: &Device, before: &Facts, facts: &Facts, told: &mut Told<'_>) {
     let modbus = row.protocol == ProtocolKind::Modbus;
     told.must(modbus == row.poll.is_some(), "poll", "a Modbus device says whom to poll, another has no poll");
     if let Some(poll) = &row.poll {
-        let address = poll.address.rsplit_once(':');
-        let right = address.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
-        told.must(right, "poll.address", "write host:port, such as 192.168.1.20:502");
+        polled(row, poll, facts, told);
         told.must((100..=3_600_000).contains(&poll.interval_ms), "poll.interval_ms", "write 100 to 3600000");
         told.must((50..=60_000).contains(&poll.timeout_ms), "poll.timeout_ms", "write 50 to 60000");
         told.must(poll.max_gap <= 120, "poll.max_gap", "write at most 120");
         told.must(poll.registers.is_empty(), "poll.registers", "registers stand in the profile; leave it out");
+    }
+}
+
+/// Where a slave is polled. What belongs to a bus is the same for all slaves on it.
+fn polled(row: &Device, poll: &ModbusPoll, facts: &Facts, told: &mut Told<'_>) {
+    told.must((1..=125).contains(&poll.max_registers), "poll.max_registers", "write 1 to 125");
+    told.must(poll.retries <= 5, "poll.retries", "write at most 5");
+    told.must(poll.busy_retries <= 10, "poll.busy_retries", "write at most 10");
+    for (field, ms) in [
+        ("poll.busy_wait_ms", poll.busy_wait_ms),
+        ("poll.connect_pause_ms", poll.connect_pause_ms),
+        ("poll.pause_ms", poll.pause_ms),
+    ] {
+        told.must(ms <= 10_000, field, "write at most 10000");
+    }
+    let endpoint = match poll.address.parse::<Endpoint>() {
+        Ok(endpoint) => endpoint,
+        Err(error) => return told.bad("poll.address", error.to_string()),
+    };
+    let modem = match &endpoint {
+        Endpoint::Dtu(identity) => Some(identity),
+        _ => None,
+    };
+    if let Some(packet) = &poll.dtu {
+        told.must(modem.is_some(), "poll.dtu", "only a device at dtu://… has it");
+        for (field, why) in packet.problems(modem.map_or("", String::as_str)) {
+            told.must(modem.is_none(), &format!("poll.dtu.{field}"), why);
+        }
+    }
+    if modem.is_none() && endpoint.serial_path().is_none() {
+        return;
+    }
+    for other in facts.devices.values().filter(|other| other.id != row.id) {
+        let Some(theirs) = &other.poll else { continue };
+        let Ok(at) = theirs.address.parse::<Endpoint>() else { continue };
+        if at == endpoint && modem.is_some() && theirs.dtu != poll.dtu {
+            told.bad("poll.dtu", format!("{} is behind the same modem and says otherwise of its packet", other.code));
+        }
+        let shared = at != endpoint && at.serial_path().is_some() && at.serial_path() == endpoint.serial_path();
+        if shared {
+            told.bad("poll.address", format!("{} is on the same port as {at}; write the same speed", other.code));
+        }
     }
 }
 

@@ -14,8 +14,9 @@ use crate::terminals;
 use database::Connection;
 use model::envelope::ProtocolKind;
 use model::id::{DeviceId, InstallationId, SubjectId};
+use model::modbus::{DtuForm, DtuPacket};
 use model::principal::Grants;
-use model::register::{Device, Installation, Object};
+use model::register::{Device, Installation, ModbusPoll, Object};
 use model::time::{EventTime, IngestTime};
 use serde::Serialize;
 use sqlx::Row as _;
@@ -79,6 +80,8 @@ pub struct Acceptance {
     pub installed_from: EventTime,
     /// HJ 212: the password the device sends already; without it one is made.
     pub password: Option<String>,
+    /// Modbus: the first slave behind the modem that dialled in.
+    pub unit: u8,
 }
 
 #[derive(Debug, Clone)]
@@ -312,6 +315,7 @@ impl Ledger {
         if let Some(password) = wanted.password.as_deref().filter(|_| wanted.protocol == ProtocolKind::Hj212) {
             check_password(password)?;
         }
+        let identity = wanted.identity.clone();
         let mut objects = vec![Object::Device(Device {
             id: DeviceId(-1),
             code: wanted.code,
@@ -321,7 +325,7 @@ impl Ledger {
             profile: wanted.profile,
             vendor: wanted.vendor,
             enabled: true,
-            poll: None,
+            poll: (wanted.protocol == ProtocolKind::Modbus).then(|| dialled_in(&identity, wanted.unit)),
         })];
         objects.extend(wanted.subject.map(|subject| {
             Object::Installation(Installation {
@@ -342,10 +346,19 @@ impl Ledger {
         let credentials = self.credentials();
         let issued = match wanted.password.filter(|_| wanted.protocol == ProtocolKind::Hj212) {
             Some(password) => credentials.set_hj212_password(author, device, &password).await?,
+            // A slave has nothing to be handed.
+            None if wanted.protocol == ProtocolKind::Modbus => Issued { device: Some(device), settings: Vec::new() },
             None => credentials.issue(author, device).await?,
         };
         Ok(Accepted { device, issued })
     }
+}
+
+/// Where the slave of a modem is polled that was unknown until now. What it said is its identity: text, or `hex:` and bytes.
+fn dialled_in(identity: &str, unit: u8) -> ModbusPoll {
+    let Some(hex) = identity.strip_prefix("hex:") else { return ModbusPoll::new(format!("dtu://{identity}"), unit) };
+    let packet = DtuPacket { form: DtuForm::Hex, ..DtuPacket::default() };
+    ModbusPoll { dtu: Some(packet), ..ModbusPoll::new(format!("dtu://{hex}"), unit) }
 }
 
 /// What an HJ 212 frame can carry.

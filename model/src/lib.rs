@@ -14,6 +14,7 @@
 //! | Episode: a stretch of time in which a rule was broken | 违规时段 | [`episode`] |
 //! | Case and its moves | 案件 | [`case`] |
 //! | Tick, Outage, Batch: what settle hands on | 处理流 | [`stream`] |
+//! | Endpoint: where a Modbus slave is reached | Modbus 地址 | [`modbus`] |
 //! | Seams: the traits the crates meet at | 接缝 | [`seams`] |
 
 pub mod case;
@@ -23,6 +24,7 @@ pub mod event_rule;
 pub mod facts;
 pub mod geo;
 pub mod id;
+pub mod modbus;
 pub mod principal;
 pub mod quantity;
 pub mod record;

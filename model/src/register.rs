@@ -6,6 +6,7 @@ use crate::envelope::ProtocolKind;
 use crate::event_rule::EventRule;
 use crate::geo::Wgs84;
 use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
+pub use crate::modbus::ModbusPoll;
 use crate::principal::Strictness;
 use crate::record::Statistic;
 use crate::time::{EventTime, IngestTime};
@@ -379,38 +380,6 @@ pub enum WordOrder {
     Cdab,
     Badc,
     Dcba,
-}
-
-/// Whom a Modbus poller dials, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModbusPoll {
-    /// `host:port` of a Modbus TCP server.
-    pub address: String,
-    pub unit: u8,
-    #[serde(default = "poll_ms")]
-    pub interval_ms: u32,
-    #[serde(default = "timeout_ms")]
-    pub timeout_ms: u32,
-    /// Pause between two requests on one connection.
-    #[serde(default)]
-    pub pause_ms: u32,
-    /// Registers between two wanted ones that may be read along in one block.
-    #[serde(default = "max_gap")]
-    pub max_gap: u16,
-    /// Filled from the profile by the directory.
-    #[serde(default)]
-    pub registers: Vec<Register>,
-}
-
-const fn poll_ms() -> u32 {
-    10_000
-}
-const fn timeout_ms() -> u32 {
-    1_000
-}
-const fn max_gap() -> u16 {
-    8
 }
 
 /// A device in the register, without its secret.

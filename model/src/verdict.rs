@@ -57,4 +57,6 @@ pub enum RefusalReason {
     NotAuthenticated,
     /// A topic or device outside the sender's grants.
     NotGranted,
+    /// A polled slave that was not reached, did not answer, or refused every register.
+    Unanswered,
 }

@@ -74,8 +74,53 @@ depends on it: once a person has closed a case, a later episode opens another on
   lantian explain --english < frame.txt
   xxd -p capture.bin | lantian explain")]
     Explain(Explain),
+    /// Modbus from the command line.
+    #[command(subcommand)]
+    Modbus(Modbus),
     /// Version, formats on disk.
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Modbus {
+    /// Read a slave once: raw registers beside what each type and order of bytes makes of them. Stores nothing.
+    #[command(after_help = "Examples:
+  lantian modbus probe 192.168.1.20:502 --unit 1 --read 3:0:6
+  lantian modbus probe rtu+tcp://192.168.1.21:8899 --scan 1-16
+  lantian modbus probe /dev/ttyUSB0,9600,8N1 --read 40001:6
+  lantian modbus probe 192.168.1.20:502 --map config/library/profiles-site.toml --profile dust-modbus
+  lantian modbus probe listen:0.0.0.0:9502 --read 3:0:6     wait for a 4G modem (DTU), show its registration packet
+
+Many devices and modems serve one master: stop the platform's polling of it first, or the two disturb each other.")]
+    Probe(Probe),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// host:port of Modbus TCP, rtu+tcp://host:port, /dev/ttyUSB0,9600,8N1, or listen:host:port to wait for a modem.
+    pub(crate) address: String,
+    #[arg(long, default_value_t = 1)]
+    pub(crate) unit: u8,
+    /// FUNCTION:ADDRESS:COUNT with the address from 0, or a manual's number and a count, as 40001:6. May be given again.
+    #[arg(long)]
+    pub(crate) read: Vec<String>,
+    /// Read what a profile's registers say, from a file such as config/library/profiles-site.toml.
+    #[arg(long)]
+    pub(crate) map: Option<PathBuf>,
+    /// Which profile of that file.
+    #[arg(long, requires = "map")]
+    pub(crate) profile: Option<String>,
+    /// Ask these units, FROM-TO, whether they are there.
+    #[arg(long)]
+    pub(crate) scan: Option<String>,
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) timeout_ms: u64,
+    /// Pause before each question.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) pause_ms: u64,
+    /// Words in English.
+    #[arg(long)]
+    pub(crate) english: bool,
 }
 
 #[derive(Debug, Args)]
@@ -175,7 +220,7 @@ pub(crate) struct DeviceAdd {
     /// Code of the restaurant, site, gate or truck it is installed at.
     #[arg(long)]
     pub(crate) subject: Option<String>,
-    /// `host:port` of a Modbus TCP device, to be polled.
+    /// Where a Modbus device is polled: `host:port`, `rtu+tcp://host:port`, `dtu://identity` or `/dev/ttyUSB0,9600,8N1`.
     #[arg(long)]
     pub(crate) modbus: Option<String>,
     #[arg(long, default_value_t = 1)]

@@ -16,6 +16,7 @@ use std::path::Path;
 mod backup;
 mod credentials;
 mod explain;
+mod modbus;
 mod replay;
 
 pub(crate) use backup::lock;
@@ -92,6 +93,7 @@ pub(crate) fn run(command: Command, config: Config) -> Result<()> {
             Ok(())
         }
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Modbus(arguments) => runtime()?.block_on(modbus::run(&arguments)),
         Command::Backup { to } => backup::backup(&config, &to),
         Command::Restore { from } => backup::restore(&config, &from),
         Command::Serve => {
@@ -128,6 +130,7 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         | Command::Replay(_)
         | Command::Version
         | Command::Explain(_)
+        | Command::Modbus(_)
         | Command::Config(_)
         | Command::Backup { .. }
         | Command::Restore { .. } => Ok(()),
@@ -183,15 +186,7 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
             facts.subjects.values().find(|s| s.code == *code).with_context(|| format!("find the subject {code:?}"))?.id,
         ),
     };
-    let poll = wanted.modbus.map(|address| ModbusPoll {
-        address,
-        unit: wanted.modbus_unit,
-        interval_ms: 10_000,
-        timeout_ms: 1_000,
-        pause_ms: 0,
-        max_gap: 8,
-        registers: Vec::new(),
-    });
+    let poll = wanted.modbus.map(|address| ModbusPoll::new(address, wanted.modbus_unit));
     let device = model::register::Device {
         id: DeviceId(-1),
         identity: wanted.identity.unwrap_or_else(|| wanted.code.clone()),

@@ -9,6 +9,7 @@ mod brokers;
 mod conventions;
 mod crash;
 mod durability;
+mod modbus;
 mod operator;
 mod packets;
 mod projection;

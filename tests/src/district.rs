@@ -31,6 +31,7 @@ pub fn stage(server: &Server, size: Size, rules: &str) -> Result<Staged> {
             format!("--sites={}", size.sites),
             format!("--trucks={}", size.trucks),
             format!("--modbus-first-port={first_modbus_port}"),
+            "--modems".to_owned(),
             format!("--out={}", registers.display()),
         ],
     )?;
@@ -73,6 +74,7 @@ impl Staged {
             format!("--mqtt={}", to.mqtt),
             format!("--hj212={}", to.hj212),
             format!("--jt808={}", to.jt808),
+            format!("--dtu={}", to.dtu),
             format!("--modbus-first-port={}", self.first_modbus_port),
             format!("--credentials={}", self.credentials.display()),
         ]);

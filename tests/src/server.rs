@@ -28,6 +28,8 @@ pub struct Addresses {
     pub jt808: String,
     pub web: String,
     pub metrics: String,
+    /// Where modems dial in.
+    pub dtu: String,
 }
 
 #[derive(Debug)]
@@ -42,16 +44,17 @@ impl Server {
     /// Writes the configuration; nothing runs yet. Ports are chosen once, so that clients find the server again.
     pub fn prepare(folder: &Path, setup: Setup) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let first = crate::free_ports(5)?;
+        let first = crate::free_ports(6)?;
         let address = |n: u16| format!("127.0.0.1:{}", first + n);
         let mut config = format!(
-            "data.dir = {:?}\nmqtt.listen = {:?}\nhj212.listen = {:?}\njt808.listen = {:?}\nweb.listen = {:?}\nmetrics.listen = {:?}\n",
+            "data.dir = {:?}\nmqtt.listen = {:?}\nhj212.listen = {:?}\njt808.listen = {:?}\nweb.listen = {:?}\nmetrics.listen = {:?}\nmodbus.dtu_listen = {:?}\n",
             folder.join("data"),
             address(0),
             address(1),
             address(2),
             address(3),
             address(4),
+            address(5),
         );
         if let Some(url) = &setup.postgres_url {
             let file = folder.join("database-url");
@@ -63,8 +66,14 @@ impl Server {
         }
         config += &setup.config;
         std::fs::write(folder.join("lantian.toml"), config)?;
-        let addresses =
-            Addresses { mqtt: address(0), hj212: address(1), jt808: address(2), web: address(3), metrics: address(4) };
+        let addresses = Addresses {
+            mqtt: address(0),
+            hj212: address(1),
+            jt808: address(2),
+            web: address(3),
+            metrics: address(4),
+            dtu: address(5),
+        };
         Ok(Self { folder: folder.to_owned(), setup, running: None, addresses: Some(addresses) })
     }
 

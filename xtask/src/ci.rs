@@ -50,6 +50,7 @@ const STAGES: &[Stage] = &[
         runner: Runner::Cargo,
         steps: &[&["cargo", "test", "-p", "e2e", "--locked", "--no-fail-fast"]],
     },
+    Stage { name: "fuzz", runner: Runner::Check, steps: &[&["cargo", "xtask", "fuzz", "30"]] },
     Stage { name: "browser", runner: Runner::Playwright, steps: &[&["make", "-s", "browser-test"]] },
 ];
 

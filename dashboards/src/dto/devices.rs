@@ -51,13 +51,70 @@ pub struct DeviceDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PollTarget {
-    /// `host:port`
+    /// `host:port` of a Modbus TCP server; `rtu+tcp://host:port`; `dtu://identity` of a modem that dials in; `/dev/ttyUSB0,9600,8N1`
     pub address: String,
     pub unit: u8,
     #[serde(default = "poll_ms")]
     pub interval_ms: u32,
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u32,
+    /// For `dtu://…`: what the modem says first. Left out: its identity's characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtu: Option<DtuPacket>,
+}
+
+/// A modem's registration packet and heartbeat. Bytes are text, or `hex:FE FE`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DtuPacket {
+    #[serde(default)]
+    pub form: DtuForm,
+    /// Before the identity, for `hex` and `framed`.
+    #[serde(default)]
+    pub prefix: String,
+    /// Behind the identity, for `framed`.
+    #[serde(default)]
+    pub suffix: String,
+    /// What it sends now and then to keep the line open.
+    #[serde(default)]
+    pub heartbeat: String,
+}
+
+/// How the identity lies in the packet: alone, as a line, as bytes behind a prefix, between a prefix and a suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DtuForm {
+    #[default]
+    Text,
+    Line,
+    Hex,
+    Framed,
+}
+
+impl From<model::modbus::DtuPacket> for DtuPacket {
+    fn from(packet: model::modbus::DtuPacket) -> Self {
+        use model::modbus::DtuForm as Form;
+        let form = match packet.form {
+            Form::Text => DtuForm::Text,
+            Form::Line => DtuForm::Line,
+            Form::Hex => DtuForm::Hex,
+            Form::Framed => DtuForm::Framed,
+        };
+        Self { form, prefix: packet.prefix, suffix: packet.suffix, heartbeat: packet.heartbeat }
+    }
+}
+
+impl From<DtuPacket> for model::modbus::DtuPacket {
+    fn from(packet: DtuPacket) -> Self {
+        use model::modbus::DtuForm as Form;
+        let form = match packet.form {
+            DtuForm::Text => Form::Text,
+            DtuForm::Line => Form::Line,
+            DtuForm::Hex => Form::Hex,
+            DtuForm::Framed => Form::Framed,
+        };
+        Self { form, prefix: packet.prefix, suffix: packet.suffix, heartbeat: packet.heartbeat }
+    }
 }
 
 const fn poll_ms() -> u32 {

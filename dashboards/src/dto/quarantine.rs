@@ -47,6 +47,9 @@ pub struct AcceptUnknown {
     /// HJ 212: the password the device sends already; without it one is made.
     #[serde(default)]
     pub password: Option<String>,
+    /// Modbus: the slave behind the modem that dialled in; 1 when left out.
+    #[serde(default)]
+    pub unit: Option<u8>,
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

@@ -49,7 +49,7 @@ mirror! {
     }
     /// Why a frame was not taken.
     RefusalReason = model::verdict::RefusalReason {
-        CheckBad, LengthBad, Malformed, Oversize, NotAuthenticated, NotGranted
+        CheckBad, LengthBad, Malformed, Oversize, NotAuthenticated, NotGranted, Unanswered
     }
     /// Which statistic of its period a value is.
     Statistic = model::record::Statistic { Instant, Mean, Min, Max, Total }

@@ -105,6 +105,7 @@ async fn detail(state: &AppState, row: &Device) -> ApiResult<DeviceDetail> {
             unit: poll.unit,
             interval_ms: poll.interval_ms,
             timeout_ms: poll.timeout_ms,
+            dtu: poll.dtu.clone().map(Into::into),
         }),
         installations: device::installations(&facts, row.id),
         latest,
@@ -192,13 +193,10 @@ pub(crate) async fn create(
 
 fn poll(target: PollTarget) -> ModbusPoll {
     ModbusPoll {
-        address: target.address,
-        unit: target.unit,
         interval_ms: target.interval_ms,
         timeout_ms: target.timeout_ms,
-        pause_ms: 0,
-        max_gap: 8,
-        registers: Vec::new(),
+        dtu: target.dtu.map(Into::into),
+        ..ModbusPoll::new(target.address, target.unit)
     }
 }
 
@@ -221,11 +219,14 @@ pub(crate) async fn edit(
 ) -> ApiResult<Json<DeviceDetail>> {
     let old = seen(&state.facts(), &caller, id)?;
     let poll = match (wanted.poll, &old.poll) {
+        // What the page does not show stays as it was.
         (Some(target), Some(old)) => Some(ModbusPoll {
-            pause_ms: old.pause_ms,
-            max_gap: old.max_gap,
-            registers: old.registers.clone(),
-            ..poll(target)
+            address: target.address,
+            unit: target.unit,
+            interval_ms: target.interval_ms,
+            timeout_ms: target.timeout_ms,
+            dtu: target.dtu.map(Into::into),
+            ..old.clone()
         }),
         (Some(target), None) => Some(poll(target)),
         (None, old) => old.clone(),

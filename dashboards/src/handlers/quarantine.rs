@@ -64,6 +64,7 @@ pub(crate) async fn accept(
         point: install.as_ref().map(|install| install.point.clone()).unwrap_or_default(),
         installed_from: install.and_then(|install| install.valid_from).map_or(now, EventTime::from),
         password: wanted.password.filter(|password| !password.is_empty()),
+        unit: wanted.unit.unwrap_or(1),
     };
     let accepted = state.ledger.accept_unknown(&caller.author(), acceptance).await?;
     // Off the list only once the register holds it.

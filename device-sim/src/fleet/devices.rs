@@ -4,6 +4,7 @@ use super::{Secret, Secrets};
 use crate::district::{District, Wire};
 use crate::noise::mix;
 use crate::plan::Plan;
+use crate::rtu::LineFaults;
 use crate::signal::{self, Reading};
 use crate::transport::{Link, Payload, Targets};
 use anyhow::{Context, Result};
@@ -137,12 +138,12 @@ impl Member {
         Some(Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms })
     }
 
-    /// Washers listen; everybody else dials.
-    pub(super) async fn listen(&self, targets: &Targets) -> Result<()> {
+    /// Washers listen, or their modems dial; everybody else dials when it has something to say.
+    pub(super) async fn listen(&self, targets: &Targets, faults: LineFaults) -> Result<()> {
         if let (Link::Modbus(washer), Kind::Washer(i)) = (&self.link, self.kind) {
             let port = targets.modbus_first_port + u16::try_from(i).context("too many washers")?;
             let address = format!("{}:{port}", targets.modbus_host).parse().context("read the washers' address")?;
-            washer.listen(address).await?;
+            washer.serve(address, targets.dtu.as_deref(), faults).await?;
         }
         Ok(())
     }

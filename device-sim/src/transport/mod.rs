@@ -26,6 +26,8 @@ pub struct Targets {
     /// Washers answer Modbus at this host, one port each from this one up.
     pub modbus_host: String,
     pub modbus_first_port: u16,
+    /// Where modems dial in; without it their sites are dialled.
+    pub dtu: Option<String>,
 }
 
 /// One message of a device, before its frame is built.

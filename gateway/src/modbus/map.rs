@@ -11,7 +11,14 @@ pub fn points(registers: &[Register]) -> Vec<Point<'_>> {
 
 /// The reads that cover a device's registers.
 pub fn blocks(poll: &ModbusPoll) -> Vec<Block> {
-    plan(&points(&poll.registers), PlanLimits { gap_max: poll.max_gap, ..PlanLimits::default() })
+    let limits = PlanLimits {
+        gap_max: poll.max_gap,
+        registers_max: poll.max_registers,
+        one_by_one: poll.one_by_one,
+        bits_from_zero: poll.coils_from_zero,
+        ..PlanLimits::default()
+    };
+    plan(&points(&poll.registers), limits)
 }
 
 fn point(register: &Register) -> Option<Point<'_>> {

@@ -1,4 +1,9 @@
-//! Polling against Modbus TCP servers in this process.
+//! Polling against Modbus TCP servers in this process; RTU lines, modems and serial ports are beside it.
+
+mod dtu;
+mod line;
+mod serial;
+mod slave;
 
 use super::{ModbusConfig, points, serve};
 use crate::tcp::testing::{World, modbus_device};
@@ -75,12 +80,22 @@ fn register(code: &str, function: u8, address: u16, kind: RegisterKind) -> Regis
 }
 
 fn poll(address: &str, unit: u8, registers: Vec<Register>) -> ModbusPoll {
-    let address = address.to_owned();
-    ModbusPoll { address, unit, interval_ms: 100, timeout_ms: 150, pause_ms: 1, max_gap: 4, registers }
+    ModbusPoll {
+        interval_ms: 100,
+        timeout_ms: 150,
+        pause_ms: 1,
+        max_gap: 4,
+        registers,
+        ..ModbusPoll::new(address, unit)
+    }
 }
 
 fn config() -> ModbusConfig {
     ModbusConfig { directory_poll: Duration::from_millis(10), ..ModbusConfig::default() }
+}
+
+fn no_ports() -> tls::Ports {
+    tls::Ports { plain: None, tls: None }
 }
 
 #[tokio::test]
@@ -93,7 +108,7 @@ async fn a_poll_becomes_one_envelope_that_decodes_by_the_map() {
     let poll = poll(&slaves().await, 1, map.clone());
     let world = World::new(vec![(modbus_device(1, poll), "")]);
     let cancel = CancellationToken::new();
-    let polling = tokio::spawn(serve(world.edge.clone(), config(), cancel.clone()));
+    let polling = tokio::spawn(serve(no_ports(), world.edge.clone(), config(), cancel.clone()));
     let seen = world.inlet.frames(2).await;
     cancel.cancel();
     polling.await.unwrap();
@@ -112,7 +127,7 @@ async fn a_dead_slave_and_a_lying_one_do_not_stop_their_neighbour() {
     let devices = [2, 4, 1].map(|unit| (modbus_device(i64::from(unit), poll(&address, unit, map())), ""));
     let world = World::new(devices.to_vec());
     let cancel = CancellationToken::new();
-    let polling = tokio::spawn(serve(world.edge.clone(), config(), cancel.clone()));
+    let polling = tokio::spawn(serve(no_ports(), world.edge.clone(), config(), cancel.clone()));
     let seen = world.inlet.frames(8).await;
     cancel.cancel();
     polling.await.unwrap();
@@ -124,7 +139,7 @@ async fn a_refused_block_is_kept_as_refused_and_never_as_zero() {
     let map = vec![register("ok", 3, 5, RegisterKind::U16), register("refused", 4, 5, RegisterKind::U16)];
     let world = World::new(vec![(modbus_device(3, poll(&slaves().await, 3, map.clone())), "")]);
     let cancel = CancellationToken::new();
-    let polling = tokio::spawn(serve(world.edge.clone(), config(), cancel.clone()));
+    let polling = tokio::spawn(serve(no_ports(), world.edge.clone(), config(), cancel.clone()));
     let seen = world.inlet.frames(1).await;
     cancel.cancel();
     polling.await.unwrap();
@@ -139,7 +154,7 @@ async fn devices_are_picked_up_and_dropped_as_the_register_changes() {
     let map = || vec![register("v", 3, 1, RegisterKind::U16)];
     let world = World::new(Vec::new());
     let cancel = CancellationToken::new();
-    let polling = tokio::spawn(serve(world.edge.clone(), config(), cancel.clone()));
+    let polling = tokio::spawn(serve(no_ports(), world.edge.clone(), config(), cancel.clone()));
     world.directory.set(vec![(modbus_device(1, poll(&first, 1, map())), "")]);
     world.inlet.frames(1).await;
     world.directory.set(vec![(modbus_device(5, poll(&second, 1, map())), "")]);

@@ -117,7 +117,7 @@ fn cut(sample: &Bytes) -> Bytes {
     Bytes::copy_from_slice(sample.get(..SAMPLE_BYTES_MAX).unwrap_or(sample))
 }
 
-const fn reason_code(reason: RefusalReason) -> &'static str {
+pub(crate) const fn reason_code(reason: RefusalReason) -> &'static str {
     match reason {
         RefusalReason::CheckBad => "check_bad",
         RefusalReason::LengthBad => "length_bad",
@@ -125,5 +125,6 @@ const fn reason_code(reason: RefusalReason) -> &'static str {
         RefusalReason::Oversize => "oversize",
         RefusalReason::NotAuthenticated => "not_authenticated",
         RefusalReason::NotGranted => "not_granted",
+        RefusalReason::Unanswered => "unanswered",
     }
 }

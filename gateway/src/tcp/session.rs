@@ -79,6 +79,8 @@ pub enum CloseReason {
     Handshake,
     /// It began with a TLS handshake on a plain port.
     TlsOnPlain,
+    /// A modem's bus let go of it: its devices went, a newer connection came, or the line was never quiet.
+    Released,
     /// We stop.
     Stopping,
 }
@@ -99,6 +101,7 @@ impl CloseReason {
             Self::Guessing => "guessing",
             Self::Handshake => "handshake",
             Self::TlsOnPlain => "tls_on_plain",
+            Self::Released => "released",
             Self::Stopping => "stopping",
         }
     }

@@ -274,6 +274,7 @@ const fn reason_word(reason: RefusalReason) -> &'static str {
         RefusalReason::Oversize => "oversize",
         RefusalReason::NotAuthenticated => "not_authenticated",
         RefusalReason::NotGranted => "not_granted",
+        RefusalReason::Unanswered => "unanswered",
     }
 }
 

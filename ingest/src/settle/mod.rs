@@ -15,7 +15,7 @@
 //! | 6 | [`range`] | impossible values get a flag and a remark | – |
 //! | 7 | [`duplicate`] | same key: same content or a revision? | duplicate, `doubtful` |
 //! | 8 | verdict | item, ledger, quarantine list | stored, revised |
-//! | 9 | [`alarms`] | alarm bits that a stored position raises become events of their own | – |
+//! | 9 | [`alarms`], [`washes`] | alarm bits that a stored position raises, and washes that a polled pump tells, become events of their own | – |
 //!
 //! **Raw bytes.** A record carries the position of the entry that settled it. Where that is not the frame's own (a split message, a re-derivation) a
 //! remark [`RAW_AT`] names the frames' positions.
@@ -40,6 +40,7 @@ pub mod range;
 mod rederive;
 pub mod train;
 pub mod units;
+pub mod washes;
 
 pub use config::SettleConfig;
 pub use foreign::ForeignName;
@@ -61,6 +62,7 @@ use model::stream::Item;
 use model::time::IngestTime;
 use model::verdict::{QuarantineReason, Verdict};
 use profile::Profiles;
+use washes::Washes;
 
 /// Remark of a record whose raw frames are at other positions than its own.
 pub const RAW_AT: &str = "raw_at";
@@ -76,6 +78,7 @@ pub struct Settle {
     dedupe: Dedupe,
     alarms: Alarms,
     births: Births,
+    washes: Washes,
 }
 
 impl Settle {
@@ -83,6 +86,7 @@ impl Settle {
     pub fn new(config: SettleConfig, facts: Facts, restored: Restored) -> Self {
         let (births, carry) = Births::restore(&restored.carry);
         let (alarms, carry) = Alarms::restore(carry);
+        let (washes, carry) = Washes::restore(carry);
         Self {
             config,
             profiles: Profiles::default(),
@@ -90,6 +94,7 @@ impl Settle {
             merge: Merge::restore(config, carry),
             alarms,
             births,
+            washes,
             dedupe: Dedupe::new(config.dedupe_bytes_max, restored.newest),
             facts,
         }
@@ -109,11 +114,12 @@ impl Settle {
         self.foreign.take_new()
     }
 
-    /// What must be saved with the cursor besides the records: packets of split messages that wait for the others, the alarms that last, and
-    /// what Sparkplug births said.
+    /// What must be saved with the cursor besides the records: packets of split messages that wait for the others, the alarms and washes that
+    /// last, and what Sparkplug births said.
     pub fn carry(&self) -> Vec<u8> {
         let mut carry = self.births.save();
         carry.extend(self.alarms.save());
+        carry.extend(self.washes.save());
         carry.extend(self.merge.save());
         carry
     }
@@ -278,7 +284,11 @@ impl Settle {
         }
         out.record(origin, &draft, verdict);
         let begun = match verdict {
-            Verdict::Stored => self.alarms.rising(origin, &draft.key, &body),
+            Verdict::Stored => {
+                let mut begun = self.alarms.rising(origin, &draft.key, &body);
+                begun.extend(self.washes.told(origin, &draft.key, &body));
+                begun
+            }
             _ => Vec::new(),
         };
         if verdict != Verdict::Duplicate {

@@ -18,6 +18,7 @@ mod alarms;
 mod conventions;
 pub(crate) mod streams;
 mod trains;
+mod washes;
 
 fn verdicts(out: &Output) -> Vec<Verdict> {
     let stored = records(out).into_iter().map(|record| record.verdict);

@@ -164,6 +164,7 @@ fn a_quarantined_identity_is_accepted_with_place_and_credential() {
             point: "outlet".into(),
             installed_from: EventTime(5),
             password: Some("654321".into()),
+            unit: 1,
         };
         let accepted = rig.ledger.accept_unknown(&author(), wanted.clone()).await.unwrap();
         assert_eq!(accepted.issued.value("pw"), Some("654321"));

@@ -72,6 +72,49 @@ fn register_rows_that_make_no_sense_are_told_by_field() {
     });
 }
 
+/// A slave of the profile `p-modbus`, behind `poll`.
+fn slave(code: &str, poll: &str) -> Object {
+    let row = format!(
+        r#"{{"id": 0, "code": "{code}", "protocol": "modbus", "identity": "{code}", "profile": "p-modbus", "poll": {{{poll}}}}}"#
+    );
+    Object::Device(serde_json::from_str(&row).unwrap())
+}
+
+#[test]
+fn where_a_slave_is_polled_is_told_by_field_and_a_bus_is_the_same_for_all_on_it() {
+    both(async |db| {
+        let rig = rig(db).await;
+        let mut map = profile("p-modbus", ProtocolKind::Modbus);
+        if let Object::Profile(profile) = &mut map {
+            let register = r#"{"code": "fume", "function": 3, "address": 0, "kind": "u16"}"#;
+            profile.registers = vec![serde_json::from_str(register).unwrap()];
+        }
+        rig.ledger.edit(&author(), vec![map]).await.unwrap();
+        let cases = [
+            ("a", r#""address": "10.0.0.1:502", "unit": 1"#, None),
+            ("b", r#""address": "/dev/ttyUSB0,9600,8N1", "unit": 1"#, None),
+            ("c", r#""address": "dtu://8600", "unit": 1, "dtu": {"form": "line", "heartbeat": "hex:00"}"#, None),
+            ("d", r#""address": "dtu://8600", "unit": 2, "dtu": {"form": "line", "heartbeat": "hex:00"}"#, None),
+            ("e", r#""address": "dtu://8600", "unit": 3"#, Some("poll.dtu")),
+            ("f", r#""address": "/dev/ttyUSB0,19200,8N1", "unit": 2"#, Some("poll.address")),
+            ("g", r#""address": "/etc/passwd", "unit": 1"#, Some("poll.address")),
+            ("h", r#""address": "10.0.0.1:502", "unit": 1, "dtu": {}"#, Some("poll.dtu")),
+            ("i", r#""address": "dtu://xyz", "unit": 1, "dtu": {"form": "hex"}"#, Some("poll.dtu.form")),
+            ("j", r#""address": "10.0.0.1:502", "unit": 1, "max_registers": 126"#, Some("poll.max_registers")),
+            ("k", r#""address": "10.0.0.1:502", "unit": 1, "retries": 9"#, Some("poll.retries")),
+        ];
+        for (code, poll, wrong) in cases {
+            let places = match rig.ledger.edit(&author(), vec![slave(code, poll)]).await {
+                Ok(_) => Vec::new(),
+                Err(LedgerError::Invalid(problems)) => problems.iter().map(|problem| problem.place.clone()).collect(),
+                Err(other) => panic!("{other}"),
+            };
+            let expected: Vec<_> = wrong.map(|field| format!("[0].{field}")).into_iter().collect();
+            assert_eq!(places, expected, "{poll}");
+        }
+    });
+}
+
 #[test]
 fn all_problems_are_told_and_nothing_is_half_applied() {
     both(async |db| {

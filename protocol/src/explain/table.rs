@@ -19,7 +19,8 @@ impl Language {
         }
     }
 
-    const fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
+    /// The word of this language.
+    pub const fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
         self.of(Label { zh, en })
     }
 }

@@ -18,11 +18,15 @@ pub struct PlanLimits {
     pub registers_max: u16,
     /// At most 2000 by the standard.
     pub bits_max: u16,
+    /// Every point in a block of its own.
+    pub one_by_one: bool,
+    /// A block of coils or discrete inputs begins at 0, as some slaves want it; one that would be too long for that begins where it did.
+    pub bits_from_zero: bool,
 }
 
 impl Default for PlanLimits {
     fn default() -> Self {
-        Self { gap_max: 8, registers_max: 125, bits_max: 2000 }
+        Self { gap_max: 8, registers_max: 125, bits_max: 2000, one_by_one: false, bits_from_zero: false }
     }
 }
 
@@ -33,7 +37,7 @@ pub fn plan(points: &[Point<'_>], limits: PlanLimits) -> Vec<Block> {
         .filter_map(|point| {
             let count = if point.function.is_bits() { 1 } else { point.kind.width() };
             point.address.checked_add(count - 1)?;
-            let edge = Edge { split: point.split, alone: point.alone };
+            let edge = Edge { split: point.split, alone: point.alone || limits.one_by_one };
             Some((Block { function: point.function, address: point.address, count }, edge))
         })
         .collect();
@@ -52,6 +56,12 @@ pub fn plan(points: &[Point<'_>], limits: PlanLimits) -> Vec<Block> {
         }
     }
     let mut blocks: Vec<Block> = blocks.into_iter().map(|(block, _)| block).collect();
+    if limits.bits_from_zero {
+        for block in blocks.iter_mut().filter(|block| block.function.is_bits()) {
+            let whole = block.address.checked_add(block.count).filter(|whole| *whole <= limits.bits_max.min(2000));
+            *block = whole.map_or(*block, |count| Block { address: 0, count, ..*block });
+        }
+    }
     blocks.dedup();
     blocks
 }
@@ -113,14 +123,26 @@ mod tests {
         assert_eq!(blocks.iter().map(|block| (block.address, block.count)).collect::<Vec<_>>(), [(0, 2), (3, 2)]);
     }
 
+    #[test]
+    fn what_a_slave_cannot_do_is_not_asked_of_it() {
+        let points = [0, 1].map(|address| point(Function::HoldingRegisters, address, Kind::U16, false));
+        assert_eq!(plan(&points, PlanLimits { one_by_one: true, ..PlanLimits::default() }).len(), 2);
+        assert_eq!(plan(&points, PlanLimits { registers_max: 1, ..PlanLimits::default() }).len(), 2);
+        let coils = [7, 9].map(|address| point(Function::Coils, address, Kind::Bit, false));
+        let from_zero = PlanLimits { bits_from_zero: true, ..PlanLimits::default() };
+        assert_eq!(plan(&coils, from_zero), [Block { function: Function::Coils, address: 0, count: 10 }]);
+    }
+
     proptest! {
         #[test]
         fn every_point_lies_in_a_block_and_no_block_is_over_the_limit(
-            raw in prop::collection::vec((1_u8..5, any::<u16>(), 0_usize..4, any::<bool>(), any::<bool>()), 0..60), gap in 0_u16..300) {
+            raw in prop::collection::vec((1_u8..5, any::<u16>(), 0_usize..4, any::<bool>(), any::<bool>()), 0..60), gap in 0_u16..300,
+            one_by_one in any::<bool>(), bits_from_zero in any::<bool>()) {
             let kinds = [Kind::U16, Kind::F32, Kind::F64, Kind::Text(40)];
             let points: Vec<_> = raw.iter().map(|(function, address, kind, alone, split)|
                 Point { split: *split, ..point(Function::from_u8(*function).unwrap(), *address, kinds[*kind], *alone) }).collect();
-            let blocks = plan(&points, PlanLimits { gap_max: gap, ..PlanLimits::default() });
+            let limits = PlanLimits { gap_max: gap, one_by_one, bits_from_zero, ..PlanLimits::default() };
+            let blocks = plan(&points, limits);
             for block in &blocks {
                 let most = if block.function.is_bits() { 2000 } else { 125 };
                 prop_assert!((1..=most).contains(&block.count));

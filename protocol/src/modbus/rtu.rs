@@ -207,6 +207,11 @@ impl Line {
         self.strays
     }
 
+    /// For the next request: each slave has its own.
+    pub const fn set_timing(&mut self, timing: Timing) {
+        self.timing = timing;
+    }
+
     pub fn buffered(&self) -> usize {
         self.buffer.len()
     }
@@ -271,7 +276,16 @@ impl Line {
         Some(Outcome::TimedOut)
     }
 
-    /// The connection was made anew: nothing late can come.
+    /// The request cannot be answered, because its connection broke. What the slave was asked may still be answered on the next one: behind
+    /// a converter the serial side goes on.
+    pub fn reset_request(&mut self) {
+        if let Some(awaited) = self.awaited.take() {
+            self.late = Some(awaited.read);
+        }
+        self.drain();
+    }
+
+    /// The line itself is another: nothing late can come.
     pub fn reset(&mut self) {
         *self = Self { strays: self.strays, ..Self::new(self.timing) };
     }

@@ -1,7 +1,7 @@
 //! The ports, and the certificate they share. Ports are bound before anything else, so that a taken one stops the start
 //! before a store is touched.
 
-use crate::config::Config;
+use crate::config::{Config, Gateway};
 use anyhow::{Context, Result, anyhow};
 use model::time::Clock;
 use std::net::SocketAddr;
@@ -17,6 +17,8 @@ pub(super) struct Listeners {
     pub(super) mqtt: Ports,
     pub(super) hj212: Ports,
     pub(super) jt808: Ports,
+    /// Modems with Modbus slaves behind them.
+    pub(super) dtu: Ports,
     pub(super) web: Ports,
 }
 
@@ -27,9 +29,18 @@ impl Listeners {
             mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls).await?,
             hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls).await?,
             jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls).await?,
+            dtu: dtu_ports(gateway, tls).await?,
             web: ports("web", web.listen, web.tls_listen, tls).await?,
         })
     }
+}
+
+/// Without polling nobody is waited for.
+async fn dtu_ports(gateway: &Gateway, tls: Option<&Tls>) -> Result<Ports> {
+    let (plain, secured) = if gateway.modbus { (gateway.dtu, gateway.dtu_tls) } else { (None, None) };
+    let plain = bind("modbus", "dtu_listen", plain).await?;
+    let secured = bind("modbus", "dtu_tls_listen", secured).await?;
+    Ok(Ports { plain, tls: secured.zip(tls.map(|tls| tls.acceptor("modbus"))) })
 }
 
 async fn ports(

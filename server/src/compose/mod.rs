@@ -284,7 +284,9 @@ impl System {
             Ok(())
         });
         if gateway.modbus {
-            let polling = gateway::modbus::serve(edge, gateway::modbus::ModbusConfig::default(), stop);
+            let mut own = gateway::modbus::ModbusConfig::default();
+            own.dtu.connections_max = count(gateway.dtu_connections_max);
+            let polling = gateway::modbus::serve(listeners.dtu, edge, own, stop);
             phases.gateway.spawn("modbus", async move {
                 polling.await;
                 Ok(())

@@ -61,6 +61,10 @@ pub(crate) struct Gateway {
     pub(crate) jt808_tls: Option<SocketAddr>,
     pub(crate) jt808_connections_max: u64,
     pub(crate) modbus: bool,
+    /// Where 4G modems with Modbus slaves behind them dial in.
+    pub(crate) dtu: Option<SocketAddr>,
+    pub(crate) dtu_tls: Option<SocketAddr>,
+    pub(crate) dtu_connections_max: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +182,8 @@ fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
         ("mqtt.tls_listen", config.gateway.mqtt_tls),
         ("hj212.tls_listen", config.gateway.hj212_tls),
         ("jt808.tls_listen", config.gateway.jt808_tls),
+        ("modbus.dtu_listen", config.gateway.dtu),
+        ("modbus.dtu_tls_listen", config.gateway.dtu_tls),
         ("web.tls_listen", config.web.tls_listen),
         ("metrics.listen", config.metrics_listen),
     ];
@@ -230,6 +236,14 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
         root.section("hj212", |s| framed(s, "127.0.0.1:9212", "0.0.0.0:9213"));
     let (jt808, jt808_tls, jt808_connections_max) =
         root.section("jt808", |s| framed(s, "127.0.0.1:9808", "0.0.0.0:9809"));
+    let (modbus, dtu, dtu_tls, dtu_connections_max) = root.section("modbus", |s| {
+        (
+            s.flag("poll", true),
+            s.optional_listen("dtu_listen", "0.0.0.0:9502"),
+            s.optional_listen("dtu_tls_listen", "0.0.0.0:9503"),
+            s.number("dtu_connections_max", 4_096, 1..=100_000),
+        )
+    });
     Gateway {
         in_flight_mib: 0,
         mqtt,
@@ -242,7 +256,10 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
         jt808,
         jt808_tls,
         jt808_connections_max,
-        modbus: root.section("modbus", |s| s.flag("poll", true)),
+        modbus,
+        dtu,
+        dtu_tls,
+        dtu_connections_max,
     }
 }
 

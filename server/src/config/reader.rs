@@ -179,6 +179,11 @@ impl<'a> Section<'a> {
         self.address("tls_listen", "off", example)
     }
 
+    /// An address that is off when it is not there.
+    pub(crate) fn optional_listen(&mut self, key: &'static str, example: &str) -> Option<SocketAddr> {
+        self.address(key, "off", example)
+    }
+
     fn address(&mut self, key: &'static str, default: &str, example: &str) -> Option<SocketAddr> {
         let text = self.text(key).unwrap_or_else(|| default.to_owned());
         if text == "off" {

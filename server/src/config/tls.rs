@@ -49,6 +49,7 @@ pub(super) fn wanted_by(config: &Config, problems: &mut Vec<Problem>) {
         ("mqtt.tls_listen", config.gateway.mqtt_tls),
         ("hj212.tls_listen", config.gateway.hj212_tls),
         ("jt808.tls_listen", config.gateway.jt808_tls),
+        ("modbus.dtu_tls_listen", config.gateway.dtu_tls),
         ("web.tls_listen", config.web.tls_listen),
     ];
     let wanting = listeners.iter().find(|(_, address)| address.is_some());

@@ -1236,6 +1236,11 @@ export interface components {
             password?: string | null;
             profile: string;
             protocol: components["schemas"]["Protocol"];
+            /**
+             * Format: int32
+             * @description Modbus: the slave behind the modem that dialled in; 1 when left out.
+             */
+            unit?: number | null;
             vendor?: string;
         };
         Acknowledge: {
@@ -1657,6 +1662,21 @@ export interface components {
             journal_bytes?: number | null;
             /** @description `ok`, `low`, `full`, `failed`. */
             state: string;
+        };
+        /**
+         * @description How the identity lies in the packet: alone, as a line, as bytes behind a prefix, between a prefix and a suffix.
+         * @enum {string}
+         */
+        DtuForm: "text" | "line" | "hex" | "framed";
+        /** @description A modem's registration packet and heartbeat. Bytes are text, or `hex:FE FE`. */
+        DtuPacket: {
+            form?: components["schemas"]["DtuForm"];
+            /** @description What it sends now and then to keep the line open. */
+            heartbeat?: string;
+            /** @description Before the identity, for `hex` and `framed`. */
+            prefix?: string;
+            /** @description Behind the identity, for `framed`. */
+            suffix?: string;
         };
         EditDevice: {
             name: string;
@@ -2304,8 +2324,9 @@ export interface components {
         /** @description A WGS-84 place as `[lon, lat]`, like `GeoJSON`. */
         Place: number[];
         PollTarget: {
-            /** @description `host:port` */
+            /** @description `host:port` of a Modbus TCP server; `rtu+tcp://host:port`; `dtu://identity` of a modem that dials in; `/dev/ttyUSB0,9600,8N1` */
             address: string;
+            dtu?: components["schemas"]["DtuPacket"] | null;
             /** Format: int32 */
             interval_ms?: number;
             /** Format: int32 */
@@ -2507,7 +2528,7 @@ export interface components {
          * @description Why a frame was not taken.
          * @enum {string}
          */
-        RefusalReason: "check_bad" | "length_bad" | "malformed" | "oversize" | "not_authenticated" | "not_granted";
+        RefusalReason: "check_bad" | "length_bad" | "malformed" | "oversize" | "not_authenticated" | "not_granted" | "unanswered";
         RefusedCount: {
             /**
              * Format: int64

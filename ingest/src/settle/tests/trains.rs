@@ -54,7 +54,8 @@ pub(super) fn restart(world: &mut World) {
         *entry = record.key.at.max(*entry);
     }
     let restored = Restored { newest, foreign: Vec::new(), carry: world.settle.carry() };
-    world.settle = Settle::new(SettleConfig::default(), facts(), restored);
+    let facts = world.settle.facts().clone();
+    world.settle = Settle::new(SettleConfig::default(), facts, restored);
 }
 
 fn attribute<'r>(record: &'r SettledRecord, name: &str) -> &'r str {

@@ -56,6 +56,12 @@ export default {
     incomplete: 'Incomplete',
     doubtful: 'Damaged frame against a sound one',
   },
+  dtuForm: {
+    text: 'Identity alone',
+    line: 'Identity as a line',
+    hex: 'Bytes: prefix and identity',
+    framed: 'Prefix, identity, suffix',
+  },
   refusalReason: {
     check_bad: 'Wrong check code',
     length_bad: 'Wrong length',
@@ -63,6 +69,7 @@ export default {
     oversize: 'Oversize',
     not_authenticated: 'Not authenticated',
     not_granted: 'Not granted',
+    unanswered: 'Polled, no answer',
   },
   verdict: {
     stored: 'Stored',
@@ -104,7 +111,7 @@ export default {
     mqtt: 'MQTT',
     hj212: 'HJ 212',
     jt808: 'JT/T 808',
-    modbus: 'Modbus TCP',
+    modbus: 'Modbus',
   },
   role: {
     viewer: 'Viewer',

@@ -56,6 +56,12 @@ export default {
     incomplete: '分包不完整',
     doubtful: '校验有误且与完好报文不符',
   },
+  dtuForm: {
+    text: '只有标识',
+    line: '标识后回车换行',
+    hex: '十六进制，前缀 + 标识',
+    framed: '前缀 + 标识 + 后缀',
+  },
   refusalReason: {
     check_bad: '校验码错误',
     length_bad: '长度不符',
@@ -63,6 +69,7 @@ export default {
     oversize: '超过长度上限',
     not_authenticated: '尚未鉴权',
     not_granted: '超出授权范围',
+    unanswered: '轮询无应答',
   },
   verdict: {
     stored: '已入库',
@@ -104,7 +111,7 @@ export default {
     mqtt: 'MQTT',
     hj212: 'HJ 212',
     jt808: 'JT/T 808',
-    modbus: 'Modbus TCP',
+    modbus: 'Modbus',
   },
   role: {
     viewer: '只读用户',

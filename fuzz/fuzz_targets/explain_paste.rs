@@ -1,0 +1,18 @@
+//! Whatever is pasted, text or hex or a dump, is explained within the bytes it has, and printed in both languages.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use protocol::explain::{Language, explain, pasted, table};
+
+fn run(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(bytes) = pasted(&text) else { return };
+    let Ok(explained) = explain(&bytes) else { return };
+    let long = explained.plain.len();
+    assert!(explained.explanation.all_troubles().all(|(place, _)| place.is_none_or(|(at, len)| at + len <= long)));
+    for language in [Language::Chinese, Language::English] {
+        assert!(!table(&explained, language).is_empty());
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

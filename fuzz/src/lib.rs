@@ -1,0 +1,27 @@
+//! What every target promises besides its own: no input takes longer than a frame may.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+/// Time of the processor for one input, which holds at least one frame. It does not count what other processes take.
+pub const FRAME_TIME_MAX: Duration = Duration::from_millis(10);
+
+/// Runs the target's work; when it took too long it runs again, so that a page fault or the first use of a table is not taken for it.
+///
+/// # Panics
+/// When it takes longer than [`FRAME_TIME_MAX`] three times in a row.
+pub fn within(mut work: impl FnMut()) {
+    for _ in 0..3 {
+        let begin = processor_time();
+        work();
+        if processor_time().saturating_sub(begin) <= FRAME_TIME_MAX {
+            return;
+        }
+    }
+    panic!("an input takes longer than {FRAME_TIME_MAX:?}");
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
