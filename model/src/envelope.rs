@@ -59,23 +59,29 @@ pub enum Channel {
     MqttReply = 4,
     /// JSON of ThingsBoard's `v1/devices/me/telemetry`.
     MqttThingsboard = 5,
+    /// An event over HTTP with pictures: one line of JSON, [`crate::blob::Pictures`], and the event's JSON as it was sent.
+    HttpPictures = 9,
     /// One HJ 212 frame, from `##` through the check, without its line end.
     Hj212Frame = 10,
     /// One JT/T 808 frame, un-escaped, from the first header byte to the check byte.
     Jt808Frame = 20,
+    /// JSON of [`crate::blob::Attachment`]: a file of an alarm has come whole.
+    Jt808Attachment = 21,
     /// One Modbus answer in the form of `protocol::modbus::reading`.
     ModbusReading = 30,
 }
 
 impl Channel {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::MqttTelemetry,
         Self::MqttEvent,
         Self::MqttStatus,
         Self::MqttReply,
         Self::MqttThingsboard,
+        Self::HttpPictures,
         Self::Hj212Frame,
         Self::Jt808Frame,
+        Self::Jt808Attachment,
         Self::ModbusReading,
     ];
     pub fn from_u8(number: u8) -> Option<Self> {
@@ -83,11 +89,14 @@ impl Channel {
     }
     pub const fn protocol(self) -> ProtocolKind {
         match self {
-            Self::MqttTelemetry | Self::MqttEvent | Self::MqttStatus | Self::MqttReply | Self::MqttThingsboard => {
-                ProtocolKind::Mqtt
-            }
+            Self::MqttTelemetry
+            | Self::MqttEvent
+            | Self::MqttStatus
+            | Self::MqttReply
+            | Self::MqttThingsboard
+            | Self::HttpPictures => ProtocolKind::Mqtt,
             Self::Hj212Frame => ProtocolKind::Hj212,
-            Self::Jt808Frame => ProtocolKind::Jt808,
+            Self::Jt808Frame | Self::Jt808Attachment => ProtocolKind::Jt808,
             Self::ModbusReading => ProtocolKind::Modbus,
         }
     }

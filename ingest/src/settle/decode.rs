@@ -25,9 +25,11 @@ pub fn decode<'p>(
         | Channel::MqttEvent
         | Channel::MqttStatus
         | Channel::MqttReply
-        | Channel::MqttThingsboard => map::mqtt::decode(envelope, facts, profile, foreign),
+        | Channel::MqttThingsboard
+        | Channel::HttpPictures => map::mqtt::decode(envelope, facts, profile, foreign),
         Channel::Hj212Frame => map::hj212::decode(envelope, profile, foreign),
         Channel::Jt808Frame => map::jt808::decode(envelope, profile, foreign),
+        Channel::Jt808Attachment => map::jt808::attachment::decode(envelope, profile),
         Channel::ModbusReading => map::modbus::decode(envelope, profile, foreign),
     }
 }
