@@ -1,5 +1,6 @@
 //! What a JT/T 808 connection decides.
 
+use super::attachments::{Ask, Asking, Attachments};
 use super::trains::{Part, Say, Trains};
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
@@ -17,6 +18,7 @@ use protocol::jt808::{
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 const OK: u8 = 0;
@@ -39,6 +41,8 @@ pub struct Jt808Session {
     trains: Trains,
     /// A terminal whose hold on the phone is being written down.
     registering: Option<Registering>,
+    /// Alarms whose attachments are asked for; `None`: nobody takes them.
+    asking: Option<Asking>,
 }
 
 #[derive(Debug)]
@@ -66,10 +70,17 @@ struct Pending {
     serial: u16,
     id: u16,
     part: Option<Part>,
+    /// Alarms in it whose attachments are to be asked for.
+    asks: Vec<Ask>,
 }
 
 impl Jt808Session {
     pub fn new(opening: Opening) -> Self {
+        Self::with(opening, None)
+    }
+
+    /// Asks for the attachments of alarms, too.
+    pub fn with(opening: Opening, attachments: Option<Arc<Attachments>>) -> Self {
         Self {
             door: Door::new(opening, ProtocolKind::Jt808),
             framer: Framer::new(),
@@ -78,14 +89,20 @@ impl Jt808Session {
             pending: VecDeque::new(),
             trains: Trains::default(),
             registering: None,
+            asking: attachments.map(Asking::new),
         }
+    }
+
+    /// Somebody has authenticated.
+    pub(super) const fn is_known(&self) -> bool {
+        self.who.is_some()
     }
 
     fn directory(&self) -> &dyn DeviceDirectory {
         self.door.opening.edge.directory.as_ref()
     }
 
-    fn on_frame(&mut self, raw: Bytes, garbage: usize, now: IngestTime, out: &mut Actions) {
+    pub(super) fn on_frame(&mut self, raw: Bytes, garbage: usize, now: IngestTime, out: &mut Actions) {
         self.door.garbage(garbage);
         let Some(parts) = Parts::split(&raw) else {
             self.door.refused(now, None, RefusalReason::Malformed, "too short for a header".to_owned(), &raw);
@@ -120,7 +137,8 @@ impl Jt808Session {
         };
         let Header { version, phone, serial, id, .. } = header;
         let part = Part::of(&parts);
-        self.pending.push_back(Pending { device: device.id, version, phone, serial, id, part });
+        let asks = self.asking.as_mut().map(|asking| asking.alarms(&parts)).unwrap_or_default();
+        self.pending.push_back(Pending { device: device.id, version, phone, serial, id, part, asks });
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Jt808Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
@@ -308,6 +326,10 @@ impl Jt808Session {
         if let Some(say) = whole {
             self.say(&phone, say, out);
         }
+        let orders = self.asking.as_ref().map(|asking| asking.orders(&phone, &pending.asks, now)).unwrap_or_default();
+        for order in &orders {
+            self.send(version, &phone, &order.message(), out);
+        }
         is_answered
     }
 
@@ -322,6 +344,14 @@ impl Jt808Session {
             Say::Missing { version, first, numbers } => (version, Message::ResendDown(Resend { first, numbers })),
         };
         self.send(version, phone, &message, out);
+    }
+
+    /// Asks for sub-packets that are missing.
+    fn ask_again(&mut self, now: IngestTime, out: &mut Actions) {
+        let Some(phone) = self.who.as_ref().map(|who| who.phone) else { return };
+        for say in self.trains.missing(now) {
+            self.say(&phone, say, out);
+        }
     }
 
     /// Closes when the credential no longer holds; asked only when the directory has changed.
@@ -431,10 +461,16 @@ impl Session for Jt808Session {
                 out.acknowledged.push((pending.device, Position { partition: committed.first.partition, seq }));
             }
         }
-        let Some(phone) = self.who.as_ref().map(|who| who.phone) else { return };
-        for say in self.trains.missing(now) {
-            self.say(&phone, say, out);
-        }
+        self.ask_again(now, out);
+    }
+
+    fn due_in(&self, now: IngestTime) -> Option<Duration> {
+        self.who.as_ref()?;
+        self.trains.due_in_ms(now).map(Duration::from_millis)
+    }
+
+    fn on_tick(&mut self, now: IngestTime, out: &mut Actions) {
+        self.ask_again(now, out);
     }
 
     fn on_change(&mut self, _now: IngestTime, out: &mut Actions) {
@@ -450,6 +486,7 @@ impl Session for Jt808Session {
     }
 
     fn on_close(&mut self, now: IngestTime) {
+        self.trains.close();
         self.door.leave_all(now);
     }
 

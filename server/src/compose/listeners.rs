@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tls::{Acceptor, Gate, Keeper, Ports};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,9 @@ pub(super) struct Listeners {
     pub(super) mqtt: Ports,
     pub(super) hj212: Ports,
     pub(super) jt808: Ports,
+    pub(super) jt808_udp: Option<UdpSocket>,
+    /// Files of alarms.
+    pub(super) attachments: Ports,
     pub(super) web: Ports,
 }
 
@@ -27,6 +30,11 @@ impl Listeners {
             mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls).await?,
             hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls).await?,
             jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls).await?,
+            jt808_udp: bind_udp(gateway.jt808_udp).await?,
+            attachments: match &gateway.attachments {
+                Some(own) => ports("jt808.attachments", own.plain, own.tls, tls).await?,
+                None => Ports::default(),
+            },
             web: ports("web", web.listen, web.tls_listen, tls).await?,
         })
     }
@@ -47,6 +55,12 @@ async fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Opti
     let Some(address) = address else { return Ok(None) };
     let bound = TcpListener::bind(address).await;
     Ok(Some(bound.with_context(|| format!("listen at {address} ({name}.{key})"))?))
+}
+
+async fn bind_udp(address: Option<SocketAddr>) -> Result<Option<UdpSocket>> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = UdpSocket::bind(address).await;
+    Ok(Some(bound.with_context(|| format!("listen at {address} (jt808.udp_listen)"))?))
 }
 
 /// The certificate in use and the bounds of its handshakes.

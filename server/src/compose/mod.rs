@@ -5,6 +5,7 @@
 //! stop   gateway → ticks and outbox → page → settle → judge → projections → journal
 //! ```
 
+mod files;
 mod judge;
 mod listeners;
 mod machine;
@@ -22,6 +23,7 @@ use dashboards::{AppState, Parts, Pulse, WebConfig};
 use database::{Database, Options};
 use gateway::budget::Budget;
 use gateway::edge::Edge;
+use gateway::jt808::attachments::Attachments;
 use ingest::chunks::{ChunkConfig, ChunkStore};
 use ingest::journal::layer::Disk;
 use ingest::journal::{Journal, JournalConfig};
@@ -46,6 +48,7 @@ pub(crate) struct Stores {
     pub(crate) main: Database,
     pub(crate) chunks: Database,
     pub(crate) ledger: Ledger,
+    pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -66,8 +69,8 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
     let main = Database::open(main).await.context("open the database")?;
     let chunks = Database::open(chunks).await.context("open the chunk store's database")?;
     let keys = Keys::open(&config.data_dir).context("open the key file")?;
-    let ledger = Ledger::open(main.clone(), keys, Arc::clone(&clock)).await.context("open the registers")?;
-    Ok(Stores { main, chunks, ledger, clock })
+    let ledger = Ledger::open(main.clone(), keys.clone(), Arc::clone(&clock)).await.context("open the registers")?;
+    Ok(Stores { main, chunks, ledger, keys, clock })
 }
 
 /// Runs until a signal or a failed task, then stops in order. `Err` before everything is up, or when a task failed.
@@ -161,6 +164,7 @@ fn open_journal(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Journal>>
 struct System {
     edge: Edge,
     front: gateway::mqtt::Front,
+    attachments: Option<Arc<Attachments>>,
     journal: Arc<Journal>,
     porch: Arc<Porch>,
     worker: Worker,
@@ -171,10 +175,11 @@ struct System {
 
 impl System {
     async fn start(config: &Config, stores: Stores, journal: Arc<Journal>, phases: &Phases) -> Result<Self> {
-        let Stores { main, chunks: chunks_db, ledger, clock } = stores;
+        let Stores { main, chunks: chunks_db, ledger, keys, clock } = stores;
         let chunks =
             ChunkStore::open(chunks_db.clone(), ChunkConfig::default()).await.context("open the chunk store")?;
         ensure_whole(&journal, chunks.cursor(), "settle")?;
+        let blobs = files::open(config, &clock)?;
         let porch = Arc::new(Porch::new(PorchConfig::default()));
         machine::restore_porch(&config.data_dir, &porch);
         let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
@@ -214,6 +219,7 @@ impl System {
                 hub: hub.clone(),
                 trace: Arc::clone(&trace),
                 fan_out: Some(FanOutFeed::new(front.fan_out(), Arc::clone(&listened))),
+                blobs: Some(Arc::clone(&blobs)),
                 judge: batches,
                 judged: judged_seen,
                 clock: Arc::clone(&clock),
@@ -244,6 +250,7 @@ impl System {
             cases: Cases::new(main),
             judge: handle,
             chunks,
+            blobs: Arc::clone(&blobs),
             hub,
             trace,
             porch: Arc::clone(&porch),
@@ -255,7 +262,8 @@ impl System {
             config: web_config(config),
             stop: phases.page.token(),
         });
-        Ok(Self { edge, front, journal, porch, worker, settle_stop, app, chunks_db })
+        let attachments = files::attachments(config, keys, blobs);
+        Ok(Self { edge, front, attachments, journal, porch, worker, settle_stop, app, chunks_db })
     }
 
     fn open_ports(&self, config: &Config, listeners: Listeners, phases: &Phases) {
@@ -276,11 +284,13 @@ impl System {
         });
         let mut own = gateway::jt808::Jt808Config::default();
         own.tcp.connections_max = count(gateway.jt808_connections_max);
-        let serving = gateway::jt808::serve(listeners.jt808, edge.clone(), own, stop.clone());
+        let files = self.attachments.clone();
+        let serving = gateway::jt808::serve_asking(listeners.jt808, edge.clone(), own, files, stop.clone());
         phases.gateway.spawn("jt808", async move {
             serving.await;
             Ok(())
         });
+        files::open_ports(self, config, (listeners.jt808_udp, listeners.attachments), phases);
         if gateway.modbus {
             let polling = gateway::modbus::serve(edge, gateway::modbus::ModbusConfig::default(), stop);
             phases.gateway.spawn("modbus", async move {
@@ -368,6 +378,7 @@ fn web_config(config: &Config) -> WebConfig {
         secure_cookie: config.web.https,
         trusted_proxies: config.web.trusted_proxies.clone(),
         district: config.district.clone(),
+        picture_bytes_max: config.pictures.picture_bytes_max,
         listeners,
         ..WebConfig::default()
     }

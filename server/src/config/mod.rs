@@ -3,12 +3,14 @@
 //!
 //! `config/example.toml` shows every key with its default; a test compares the two.
 
+mod pictures;
 mod reader;
 mod tls;
 
 use dashboards::Network;
 use ingest::chunks::QuarantineRetention;
 use reader::Section;
+pub(crate) use pictures::{Attachments, Pictures};
 pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<String>,
     pub(crate) journal: Journal,
     pub(crate) gateway: Gateway,
+    pub(crate) pictures: Pictures,
     pub(crate) web: Web,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
@@ -57,6 +60,8 @@ pub(crate) struct Gateway {
     pub(crate) jt808: Option<SocketAddr>,
     pub(crate) jt808_tls: Option<SocketAddr>,
     pub(crate) jt808_connections_max: u64,
+    pub(crate) jt808_udp: Option<SocketAddr>,
+    pub(crate) attachments: Option<Attachments>,
     pub(crate) modbus: bool,
 }
 
@@ -133,6 +138,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             in_flight_mib: root.section("gateway", |s| s.number("in_flight_mib", 32, 1..=4096)),
             ..gateway(root)
         },
+        pictures: root.section("pictures", pictures::pictures),
         web: root.section("web", |s| Web {
             listen: s.listen("listen", "127.0.0.1:8080"),
             tls_listen: s.tls_listen("0.0.0.0:8443"),
@@ -166,6 +172,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
 
 /// Two listeners cannot share a port, neither at one address nor where one of them listens at all addresses.
 fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
+    let files = config.gateway.attachments.as_ref();
     let listeners = [
         ("mqtt.listen", config.gateway.mqtt),
         ("hj212.listen", config.gateway.hj212),
@@ -175,6 +182,8 @@ fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
         ("hj212.tls_listen", config.gateway.hj212_tls),
         ("jt808.tls_listen", config.gateway.jt808_tls),
         ("web.tls_listen", config.web.tls_listen),
+        ("jt808.attachments.listen", files.and_then(|own| own.plain)),
+        ("jt808.attachments.tls_listen", files.and_then(|own| own.tls)),
         ("metrics.listen", config.metrics_listen),
     ];
     let known: Vec<(&str, SocketAddr)> =
@@ -224,8 +233,10 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
     };
     let (hj212, hj212_tls, hj212_connections_max) =
         root.section("hj212", |s| framed(s, "127.0.0.1:9212", "0.0.0.0:9213"));
-    let (jt808, jt808_tls, jt808_connections_max) =
-        root.section("jt808", |s| framed(s, "127.0.0.1:9808", "0.0.0.0:9809"));
+    let ((jt808, jt808_tls, jt808_connections_max), jt808_udp, attachments) = root.section("jt808", |s| {
+        let udp = s.address("udp_listen", "off", "0.0.0.0:9808");
+        (framed(s, "127.0.0.1:9808", "0.0.0.0:9809"), udp, s.section("attachments", pictures::attachments))
+    });
     Gateway {
         in_flight_mib: 0,
         mqtt,
@@ -238,6 +249,8 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
         jt808,
         jt808_tls,
         jt808_connections_max,
+        jt808_udp,
+        attachments,
         modbus: root.section("modbus", |s| s.flag("poll", true)),
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn wanted_by(config: &Config, problems: &mut Vec<Problem>) {
         ("hj212.tls_listen", config.gateway.hj212_tls),
         ("jt808.tls_listen", config.gateway.jt808_tls),
         ("web.tls_listen", config.web.tls_listen),
+        ("jt808.attachments.tls_listen", config.gateway.attachments.as_ref().and_then(|own| own.tls)),
     ];
     let wanting = listeners.iter().find(|(_, address)| address.is_some());
     let told = problems.iter().any(|problem| problem.key == "tls.certificate" || problem.key == "tls.key");
