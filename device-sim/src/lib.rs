@@ -7,10 +7,12 @@
 pub mod district;
 pub mod fault;
 pub mod fleet;
+pub mod jpeg;
 pub mod load;
 pub mod noise;
 pub mod plan;
 pub mod registers;
+pub mod scene;
 pub mod signal;
 pub mod transport;
 pub mod truth;

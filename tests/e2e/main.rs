@@ -9,6 +9,7 @@ mod crash;
 mod durability;
 mod operator;
 mod packets;
+mod pictures;
 mod projection;
 mod secured;
 mod stock;
