@@ -63,7 +63,14 @@ impl Canvas {
         bits.finish()
     }
 
-    fn block(&self, (left, top): (usize, usize), component: usize, last: &mut i32, codes: (&Codes, &Codes), bits: &mut Bits) {
+    fn block(
+        &self,
+        (left, top): (usize, usize),
+        component: usize,
+        last: &mut i32,
+        codes: (&Codes, &Codes),
+        bits: &mut Bits,
+    ) {
         let mut samples = [0.0_f64; 64];
         for (at, sample) in samples.iter_mut().enumerate() {
             let pixel = self.pixels.get((top + at / 8) * self.width + left + at % 8).copied().unwrap_or_default();
@@ -197,9 +204,9 @@ impl Bits {
 }
 
 const ZIGZAG: [usize; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
-    55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 /// T.81 table K.1.
 const QUANTISATION: [u8; 64] = [

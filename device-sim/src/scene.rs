@@ -47,7 +47,12 @@ pub fn picture(seed: u64, at_ms: i64) -> Vec<u8> {
     canvas.encode()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 ≤ draw < 1")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "0 ≤ draw < 1"
+)]
 fn place(draw: f64, range: usize) -> usize {
     (draw * range as f64) as usize
 }

@@ -5,9 +5,9 @@ use crate::wire::Terminal;
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{Api, Server, eventually};
 use protocol::jt808::{
-    AlarmForm, AlarmId, AttachmentFile, Attachments, Authenticate, Decoded, Event, FileInfo, Framer, Item, Media, MediaEvent,
-    MediaForm, Message, Packet, Parts, Phone, Position, Register, RegisterForm, SafetyAlarm, SafetyPlace, Version, encode,
-    encode_body, encode_chunk, id, time_bcd,
+    AlarmForm, AlarmId, AttachmentFile, Attachments, Authenticate, Decoded, Event, FileInfo, Framer, Item, Media,
+    MediaEvent, MediaForm, Message, Packet, Parts, Phone, Position, Register, RegisterForm, SafetyAlarm, SafetyPlace,
+    Version, encode, encode_body, encode_chunk, id, time_bcd,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -212,7 +212,8 @@ async fn a_terminal_over_udp_is_acknowledged_when_its_position_is_on_disk() -> R
     let ask = async |message: &Message<'_>| -> Result<Vec<u8>> {
         socket.send(&encode(V, &phone, 1, message)).await?;
         let mut buffer = [0; 2_000];
-        let count = tokio::time::timeout(Duration::from_secs(5), socket.recv(&mut buffer)).await.context("no answer")??;
+        let count =
+            tokio::time::timeout(Duration::from_secs(5), socket.recv(&mut buffer)).await.context("no answer")??;
         let mut framer = Framer::new();
         framer.push(&buffer[..count]);
         match framer.next_event() {

@@ -69,15 +69,14 @@ impl Server {
         }
         config += &setup.config;
         std::fs::write(folder.join("lantian.toml"), config)?;
-        let addresses =
-            Addresses {
-                mqtt: address(0),
-                hj212: address(1),
-                jt808: address(2),
-                attachments: address(5),
-                web: address(3),
-                metrics: address(4),
-            };
+        let addresses = Addresses {
+            mqtt: address(0),
+            hj212: address(1),
+            jt808: address(2),
+            attachments: address(5),
+            web: address(3),
+            metrics: address(4),
+        };
         Ok(Self { folder: folder.to_owned(), setup, running: None, addresses: Some(addresses) })
     }
 

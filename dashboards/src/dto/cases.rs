@@ -1,8 +1,8 @@
 //! Cases: list with counts, one with its timeline, moves.
 
 use super::alerts::{AlertRow, Evidence, Severity};
-use super::pictures::PictureRow;
 use super::common::{NamedRef, SubjectRef, Time};
+use super::pictures::PictureRow;
 use super::words::{CaseMove, CaseState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -171,7 +171,14 @@ pub(crate) fn admit(
     Err(unauthenticated())
 }
 
-pub(crate) fn refuse(state: &AppState, peer: &Peer, device: Option<DeviceId>, reason: RefusalReason, detail: String, raw: &Bytes) {
+pub(crate) fn refuse(
+    state: &AppState,
+    peer: &Peer,
+    device: Option<DeviceId>,
+    reason: RefusalReason,
+    detail: String,
+    raw: &Bytes,
+) {
     metrics::counter!(ARRIVALS_REFUSED, "reason" => "refused").increment(1);
     let sample = raw.slice(..raw.len().min(SAMPLE_BYTES));
     let (at, peer) = (state.now(), peer.0.clone());

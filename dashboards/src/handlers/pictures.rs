@@ -67,10 +67,11 @@ pub(crate) async fn event(state: &AppState, peer: &Peer, code: &str, request: Re
         .await
         .map_err(|error| ApiError::bad_request(format!("the multipart body cannot be read: {}", error.body_text())))?;
     let (mut text, mut pictures) = (None, Pictures::default());
-    while let Some(mut part) = parts.next_field().await.map_err(unreadable)? {
+    while let Some(mut part) = parts.next_field().await.map_err(|error| unreadable(&error))? {
         let name: String = part.name().unwrap_or_default().chars().filter(|sign| !sign.is_control()).collect();
         let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-        let is_json = part.file_name().is_none() && (name == "event" || part.content_type() == Some("application/json"));
+        let is_json =
+            part.file_name().is_none() && (name == "event" || part.content_type() == Some("application/json"));
         let most = if is_json { arrivals::PAYLOAD_BYTES_MAX as u64 } else { state.config.picture_bytes_max };
         let Some(bytes) = whole(&mut part, most).await? else {
             refused(RefusalReason::Oversize, format!("part {name} of more than {most} bytes"));
@@ -133,7 +134,7 @@ impl HttpBody for Sips {
 /// A part's bytes; `None`: they are more than `most`, and the rest is not read.
 async fn whole(part: &mut Field<'_>, most: u64) -> ApiResult<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    while let Some(piece) = part.chunk().await.map_err(unreadable)? {
+    while let Some(piece) = part.chunk().await.map_err(|error| unreadable(&error))? {
         if (bytes.len() + piece.len()) as u64 > most {
             return Ok(None);
         }
@@ -142,7 +143,7 @@ async fn whole(part: &mut Field<'_>, most: u64) -> ApiResult<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn unreadable(error: MultipartError) -> ApiError {
+fn unreadable(error: &MultipartError) -> ApiError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return too_large();
     }

@@ -21,9 +21,10 @@ pub(crate) fn of(record: &SettledRecord) -> impl Iterator<Item = BlobId> + '_ {
 /// Of an alert's device and of all devices at its subject.
 pub(crate) fn devices(facts: &Facts, alert: &cases::AlertRow) -> BTreeSet<DeviceId> {
     let at = alert.episode.start;
-    let there = facts.installations.values().filter(|row| {
-        row.subject == alert.subject && row.valid_from <= at && row.valid_to.is_none_or(|end| at < end)
-    });
+    let there = facts
+        .installations
+        .values()
+        .filter(|row| row.subject == alert.subject && row.valid_from <= at && row.valid_to.is_none_or(|end| at < end));
     there.map(|row| row.device).take(DEVICES_MAX).chain([alert.device]).collect()
 }
 
@@ -57,7 +58,12 @@ pub(crate) async fn of_alert(
 
 fn row(facts: &Facts, record: &SettledRecord, id: BlobId) -> PictureRow {
     let what = record.body.happening.as_deref().map(|event| event.what.clone()).unwrap_or_default();
-    PictureRow { hash: id.to_string(), what, at: EventTime(record.key.at.0).into(), device: refs::device(facts, record.key.device) }
+    PictureRow {
+        hash: id.to_string(),
+        what,
+        at: EventTime(record.key.at.0).into(),
+        device: refs::device(facts, record.key.device),
+    }
 }
 
 /// A picture a little before or after says what happened, too.

@@ -161,7 +161,10 @@ async fn pictures_of_a_case_are_shown_with_it_and_kept_for_good() {
     let cases = bench.get("/cases", &admin).await.ok();
     let id = cases["items"][0]["id"].as_i64().unwrap();
     let case = bench.get(&format!("/cases/{id}"), &admin).await.ok();
-    assert_eq!((case["pictures"][0]["hash"].as_str(), case["pictures"][0]["what"].as_str()), (Some(&*hash(&before).to_string()), Some("smoke")));
+    assert_eq!(
+        (case["pictures"][0]["hash"].as_str(), case["pictures"][0]["what"].as_str()),
+        (Some(&*hash(&before).to_string()), Some("smoke"))
+    );
     let alert = case["alerts"][0]["id"].as_i64().unwrap();
     let alert = bench.get(&format!("/alerts/{alert}"), &admin).await.ok();
     assert_eq!(alert["pictures"], case["pictures"]);

@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 use model::geo::Wgs84;
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
 use protocol::jt808::{
-    Authenticate, Decoded, Event, Framer, Item, Media, MediaEvent, MediaForm, Message, Parts, Phone, Position, Register,
-    RegisterForm, Version, encode, encode_all, id, status, time_bcd,
+    Authenticate, Decoded, Event, Framer, Item, Media, MediaEvent, MediaForm, Message, Parts, Phone, Position,
+    Register, RegisterForm, Version, encode, encode_all, id, status, time_bcd,
 };
 
 #[derive(Debug)]

@@ -484,13 +484,15 @@ async fn a_truncated_train_is_asked_for_as_time_passes_then_given_up_and_complet
     edge.clock = Arc::<ManualClock>::clone(&clock);
     let (mut stream, ours) = tokio::io::duplex(1 << 16);
     let (cut, wake, cancel) = (CancellationToken::new(), Arc::<Notify>::default(), CancellationToken::new());
-    let (peer, signals) = ("test".to_owned(), Signals { cut: cut.clone(), wake: Arc::clone(&wake), cancel: cancel.clone() });
+    let (peer, signals) =
+        ("test".to_owned(), Signals { cut: cut.clone(), wake: Arc::clone(&wake), cancel: cancel.clone() });
     let session = Jt808Session::new(Opening { edge: edge.clone(), connection: 1, peer, cut, wake });
     let served = tokio::spawn(run(ours, session, edge, Jt808Config::default().tcp, signals));
     stream.write_all(&authenticate(OLD, 1, "code-1")).await.unwrap();
     assert_eq!(next_said(&mut stream).await, (id::PLATFORM_REPLY, 3, 0));
     // The first of three packets, and then the terminal says nothing more.
-    let packet = |number| encode_raw(OLD, &phone(OLD, 1), 20 + number, Some(Packet { total: 3, number }), id::BATCH, b"part");
+    let packet =
+        |number| encode_raw(OLD, &phone(OLD, 1), 20 + number, Some(Packet { total: 3, number }), id::BATCH, b"part");
     stream.write_all(&packet(1)).await.unwrap();
     world.inlet.frames(1).await;
     world.inlet.release(&Ok(()));

@@ -116,7 +116,9 @@ pub async fn serve_udp(
         }
     }
     let numbers: Vec<_> = host.peers.keys().copied().collect();
-    numbers.into_iter().for_each(|number| host.forget(number, CloseReason::Stopping));
+    for number in numbers {
+        host.forget(number, CloseReason::Stopping);
+    }
 }
 
 struct Peer {
@@ -185,7 +187,8 @@ impl Host {
     fn on_frames(&mut self, frames: &[(Bytes, usize)], from: SocketAddr, allowance: usize) -> usize {
         let key = (from, frames.first().map(|(raw, _)| phone(raw)).unwrap_or_default());
         let number = self.keys.get(&key).copied();
-        if let Some(number) = number.filter(|number| self.peers.get(number).is_none_or(|peer| peer.cut.is_cancelled())) {
+        if let Some(number) = number.filter(|number| self.peers.get(number).is_none_or(|peer| peer.cut.is_cancelled()))
+        {
             self.forget(number, CloseReason::TakenOver);
         }
         let number = self.keys.get(&key).copied();
@@ -376,7 +379,9 @@ impl Host {
                 gone.push(*number);
             }
         }
-        gone.into_iter().for_each(|number| self.forget(number, CloseReason::Revoked));
+        for number in gone {
+            self.forget(number, CloseReason::Revoked);
+        }
     }
 
     /// Every second: who is silent, replaced or stalled is forgotten; who lacks sub-packets is asked again.
@@ -396,7 +401,9 @@ impl Host {
                 due.push(*number);
             }
         }
-        gone.into_iter().for_each(|(number, reason)| self.forget(number, reason));
+        for (number, reason) in gone {
+            self.forget(number, reason);
+        }
         for number in due {
             let Some(mut peer) = self.peers.remove(&number) else { continue };
             let mut out = Actions::default();

@@ -67,7 +67,9 @@ impl Blobs {
     pub fn open(folder: &Path, config: BlobConfig, clock: Arc<dyn Clock>) -> Result<Self, BlobError> {
         let new = folder.join(NEW);
         match std::fs::remove_dir_all(&new) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("empty the blobs' draft folder")(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io("empty the blobs' draft folder")(error));
+            }
             _ => {}
         }
         std::fs::create_dir_all(&new).map_err(io("create the blobs' folder"))?;
@@ -79,7 +81,7 @@ impl Blobs {
             drafts: AtomicU64::new(0),
             index: Mutex::new(index),
         }));
-        blobs.0.report(&blobs.0.index());
+        report(&blobs.0.index());
         Ok(blobs)
     }
 
@@ -175,7 +177,7 @@ impl Inner {
         sync_dir(&drawer)?;
         index.put(id, Known { bytes, at: now, devices: vec![device], pinned: false });
         metrics::counter!(BLOBS_STORED_TOTAL).increment(1);
-        self.report(&index);
+        report(&index);
         Ok(id)
     }
 
@@ -203,13 +205,13 @@ impl Inner {
         metrics::counter!(BLOBS_EVICTED_TOTAL, "reason" => reason).increment(1);
         Ok(())
     }
+}
 
-    fn report(&self, index: &Index) {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        let (count, bytes) = (index.len() as f64, index.bytes() as f64);
-        metrics::gauge!(BLOBS).set(count);
-        metrics::gauge!(BLOB_BYTES).set(bytes);
-    }
+fn report(index: &Index) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    let (count, bytes) = (index.len() as f64, index.bytes() as f64);
+    metrics::gauge!(BLOBS).set(count);
+    metrics::gauge!(BLOB_BYTES).set(bytes);
 }
 
 #[derive(Debug)]

@@ -43,12 +43,7 @@ pub(super) fn attachments(config: &Config, keys: Keys, blobs: Arc<dyn BlobStore>
     }))
 }
 
-pub(super) fn open_ports(
-    system: &System,
-    config: &Config,
-    (udp, files): (Option<UdpSocket>, Ports),
-    phases: &Phases,
-) {
+pub(super) fn open_ports(system: &System, config: &Config, (udp, files): (Option<UdpSocket>, Ports), phases: &Phases) {
     let (edge, stop) = (system.edge.clone(), phases.gateway.token());
     if let Some(socket) = udp {
         let own = UdpConfig { sessions_max: count(config.gateway.jt808_connections_max), ..UdpConfig::default() };

@@ -240,10 +240,7 @@ impl System {
         phases
             .feeds
             .spawn("outbox", outbox::run(ledger.clone(), Arc::clone(&journal), main.clone(), phases.feeds.token()));
-        let journal_bytes = Arc::new(AtomicU64::new(0));
-        let measured = (config.data_dir.clone(), Arc::clone(&journal_bytes));
-        let house = ticks::House::new((&journal, &chunks, &porch, &clock), measured, config.quarantine);
-        phases.feeds.spawn("house", ticks::keep_house(house, phases.feeds.token()));
+        let journal_bytes = start_house(config, (&journal, &chunks, &porch, &clock), phases);
         let projection = projection::start(config, &chunks, worker.settled(), &ledger, phases)?;
         let app = AppState::new(Parts {
             ledger,
@@ -344,6 +341,19 @@ impl System {
         self.chunks_db.close().await;
         clean
     }
+}
+
+/// The housekeeping, and what it measures of the journal.
+fn start_house(
+    config: &Config,
+    of: (&Arc<Journal>, &ChunkStore, &Arc<Porch>, &Arc<dyn Clock>),
+    phases: &Phases,
+) -> Arc<AtomicU64> {
+    let journal_bytes = Arc::new(AtomicU64::new(0));
+    let measured = (config.data_dir.clone(), Arc::clone(&journal_bytes));
+    let house = ticks::House::new(of, measured, config.quarantine);
+    phases.feeds.spawn("house", ticks::keep_house(house, phases.feeds.token()));
+    journal_bytes
 }
 
 fn start_front(config: &Config, edge: &Edge, phases: &Phases) -> Result<gateway::mqtt::Front> {

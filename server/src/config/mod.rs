@@ -9,8 +9,8 @@ mod tls;
 
 use dashboards::Network;
 use ingest::chunks::QuarantineRetention;
-use reader::Section;
 pub(crate) use pictures::{Attachments, Pictures};
+use reader::Section;
 pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
 use std::path::PathBuf;

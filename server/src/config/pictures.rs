@@ -38,7 +38,10 @@ pub(super) fn pictures(s: &mut Section<'_>) -> Pictures {
     if bytes_max < device_bytes_max {
         s.problem("gib_max", "is less than device_mib_max".to_owned());
     }
-    Pictures { picture_bytes_max, blobs: BlobConfig { blob_bytes_max, bytes_max, device_bytes_max, ..BlobConfig::default() } }
+    Pictures {
+        picture_bytes_max,
+        blobs: BlobConfig { blob_bytes_max, bytes_max, device_bytes_max, ..BlobConfig::default() },
+    }
 }
 
 pub(super) fn attachments(s: &mut Section<'_>) -> Option<Attachments> {
@@ -49,7 +52,8 @@ pub(super) fn attachments(s: &mut Section<'_>) -> Option<Attachments> {
     if plain.is_none() && tls.is_none() {
         return None;
     }
-    let wanted = "terminals are told to send their files there; write \"203.0.113.5:9810\" or \"files.example.org:9810\"";
+    let wanted =
+        "terminals are told to send their files there; write \"203.0.113.5:9810\" or \"files.example.org:9810\"";
     let Some(text) = advertise else {
         s.require("advertise", false, wanted);
         return None;

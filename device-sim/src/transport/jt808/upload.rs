@@ -5,8 +5,8 @@ use super::VERSION;
 use crate::scene;
 use anyhow::{Context, Result, bail, ensure};
 use protocol::jt808::{
-    AlarmForm, AlarmId, AttachmentFile, Attachments, AttachmentsWanted, Decoded, Event, FileInfo, FilePart, Framer, Message,
-    Parts, Phone, Position, SafetyAlarm, SafetyPlace, bcd_time, encode, encode_chunk,
+    AlarmForm, AlarmId, AttachmentFile, Attachments, AttachmentsWanted, Decoded, Event, FileInfo, FilePart, Framer,
+    Message, Parts, Phone, Position, SafetyAlarm, SafetyPlace, bcd_time, encode, encode_chunk,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,7 +116,8 @@ impl Wire {
                 return Ok(raw.to_vec());
             }
             let mut bytes = [0; 512];
-            let count = tokio::time::timeout(ANSWER_WAIT, self.stream.read(&mut bytes)).await.context("no answer")??;
+            let count =
+                tokio::time::timeout(ANSWER_WAIT, self.stream.read(&mut bytes)).await.context("no answer")??;
             ensure!(count > 0, "the connection was closed");
             self.framer.push(bytes.get(..count).unwrap_or_default());
         }

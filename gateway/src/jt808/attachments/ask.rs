@@ -3,9 +3,7 @@
 use super::Attachments;
 use crate::metrics;
 use model::time::IngestTime;
-use protocol::jt808::{
-    AlarmId, AttachmentsWanted, Decoded, ItemValue, Message, Parts, Phone, Position, id,
-};
+use protocol::jt808::{AlarmId, AttachmentsWanted, Decoded, ItemValue, Message, Parts, Phone, Position, id};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -73,14 +73,10 @@ impl AttachmentSession {
     }
 
     fn desk(&self, who: &Who) -> Desk {
-        Desk {
-            blobs: Arc::clone(&self.shared.blobs),
-            wake: Arc::clone(&self.door.opening.wake),
-            device: who.device.id,
-        }
+        Desk { blobs: Arc::clone(&self.shared.blobs), wake: Arc::clone(&self.door.opening.wake), device: who.device.id }
     }
 
-    fn refuse(&self, now: IngestTime, reason: &'static str, refusal: RefusalReason, detail: String, raw: &Bytes) {
+    fn refuse(&self, now: IngestTime, reason: &'static str, refusal: RefusalReason, detail: &str, raw: &Bytes) {
         ::metrics::counter!(metrics::ATTACHMENTS_REFUSED_TOTAL, "reason" => reason).increment(1);
         let device = self.who.as_ref().map(|who| who.device.id);
         self.door.refused(now, device, refusal, format!("attachments: {detail}"), raw);
@@ -88,12 +84,12 @@ impl AttachmentSession {
 
     fn on_frame(&mut self, raw: &Bytes, now: IngestTime, out: &mut Actions) {
         let Some(parts) = Parts::split(raw) else {
-            return self.refuse(now, "malformed", RefusalReason::Malformed, "too short for a header".to_owned(), raw);
+            return self.refuse(now, "malformed", RefusalReason::Malformed, "too short for a header", raw);
         };
         let header = parts.header;
         if !parts.check_ok() || !parts.length_ok() {
             let detail = format!("0x{:04X} with a wrong check or length", header.id);
-            return self.refuse(now, "damaged", RefusalReason::CheckBad, detail, raw);
+            return self.refuse(now, "damaged", RefusalReason::CheckBad, &detail, raw);
         }
         let decoded = Decoded::read(&header, parts.body);
         match decoded.message {
@@ -103,27 +99,27 @@ impl AttachmentSession {
                 match done {
                     Ok(()) => out.established = true,
                     Err((reason, detail)) => {
-                        self.refuse(now, reason, RefusalReason::NotAuthenticated, detail, raw);
+                        self.refuse(now, reason, RefusalReason::NotAuthenticated, &detail, raw);
                     }
                 }
-                self.reply(&header, if done_ok(&self.who, &header) { OK } else { FAILED }, out);
+                self.reply(&header, if is_of(self.who.as_ref(), &header) { OK } else { FAILED }, out);
             }
             Message::FileInfo(info) => {
                 let known = self.begins(&header, &info);
                 if !known {
                     let detail = format!("0x1211 of {}, which is not announced", shown(info.name));
-                    self.refuse(now, "unannounced", RefusalReason::NotAuthenticated, detail, raw);
+                    self.refuse(now, "unannounced", RefusalReason::NotAuthenticated, &detail, raw);
                 }
                 self.reply(&header, if known { OK } else { FAILED }, out);
             }
             Message::FileDone(info) => self.ends(&header, &info, raw, now, out),
             Message::Heartbeat { .. } => {
-                let result = if done_ok(&self.who, &header) { OK } else { FAILED };
+                let result = if is_of(self.who.as_ref(), &header) { OK } else { FAILED };
                 self.reply(&header, result, out);
             }
             _ => {
                 let detail = format!("0x{:04X} does not belong here", header.id);
-                self.refuse(now, "foreign", RefusalReason::NotAuthenticated, detail, raw);
+                self.refuse(now, "foreign", RefusalReason::NotAuthenticated, &detail, raw);
             }
         }
     }
@@ -169,7 +165,7 @@ impl AttachmentSession {
 
     /// 0x1211; false when the file was not announced, or with another size.
     fn begins(&mut self, header: &Header, info: &FileInfo<'_>) -> bool {
-        if !done_ok(&self.who, header) {
+        if !is_of(self.who.as_ref(), header) {
             return false;
         }
         let found = self.files.iter_mut().find(|file| file.name == info.name && file.size == info.size_bytes);
@@ -180,11 +176,11 @@ impl AttachmentSession {
 
     /// 0x1212
     fn ends(&mut self, header: &Header, info: &FileInfo<'_>, raw: &Bytes, now: IngestTime, out: &mut Actions) {
-        let who = self.who.clone().filter(|_| done_ok(&self.who, header));
+        let who = self.who.clone().filter(|_| is_of(self.who.as_ref(), header));
         let found = self.files.iter_mut().find(|file| file.name == info.name);
         let (Some(who), Some(file)) = (who, found) else {
             let detail = format!("0x1212 of {}, which is not announced", shown(info.name));
-            self.refuse(now, "unannounced", RefusalReason::NotAuthenticated, detail, raw);
+            self.refuse(now, "unannounced", RefusalReason::NotAuthenticated, &detail, raw);
             return self.reply(header, FAILED, out);
         };
         file.kind = info.kind;
@@ -194,13 +190,16 @@ impl AttachmentSession {
         if file.is_done() {
             // Our answer was lost.
             let (name, kind) = (file.name.clone(), file.kind);
-            return self.answer(&who, &name, kind, Vec::new(), out);
+            return self.answer(&who, &name, kind, &[], out);
         }
         if file.is_closing() {
             return;
         }
-        let desk =
-            Desk { blobs: Arc::clone(&self.shared.blobs), wake: Arc::clone(&self.door.opening.wake), device: who.device.id };
+        let desk = Desk {
+            blobs: Arc::clone(&self.shared.blobs),
+            wake: Arc::clone(&self.door.opening.wake),
+            device: who.device.id,
+        };
         let missing = file.end(PARTS_MAX, &desk);
         if missing.is_empty() {
             return;
@@ -209,19 +208,19 @@ impl AttachmentSession {
         let (name, kind, rounds) = (file.name.clone(), file.kind, file.rounds);
         if rounds > ROUNDS_MAX {
             let detail = format!("{} is not whole after {ROUNDS_MAX} rounds", shown(&name));
-            self.refuse(now, "rounds", RefusalReason::Malformed, detail, raw);
+            self.refuse(now, "rounds", RefusalReason::Malformed, &detail, raw);
             out.close = Some(CloseReason::Peer);
             return;
         }
         ::metrics::counter!(metrics::ATTACHMENTS_ASKED_AGAIN_TOTAL).increment(1);
-        self.answer(&who, &name, kind, missing, out);
+        self.answer(&who, &name, kind, &missing, out);
     }
 
-    fn on_chunk(&mut self, name: &[u8], offset: u32, data: Bytes, now: IngestTime) {
+    fn on_chunk(&mut self, name: &[u8], offset: u32, data: &Bytes, now: IngestTime) {
         let Some(who) = self.who.clone() else {
             let sample = data.slice(..data.len().min(64));
             let detail = format!("a piece of {} before an alarm was named", shown(name));
-            return self.refuse(now, "unannounced", RefusalReason::NotAuthenticated, detail, &sample);
+            return self.refuse(now, "unannounced", RefusalReason::NotAuthenticated, &detail, &sample);
         };
         let desk = self.desk(&who);
         let cut = |own: &[u8]| own.get(..CHUNK_NAME_BYTES).unwrap_or(own) == name;
@@ -231,7 +230,7 @@ impl AttachmentSession {
         };
         if let Err(reason) = taken {
             let detail = format!("a piece of {} at {offset}: {reason}", shown(name));
-            self.refuse(now, reason, RefusalReason::Malformed, detail, &data.slice(..data.len().min(64)));
+            self.refuse(now, reason, RefusalReason::Malformed, &detail, &data.slice(..data.len().min(64)));
         }
     }
 
@@ -262,7 +261,7 @@ impl AttachmentSession {
             }
         }
         for detail in failed {
-            self.refuse(now, "store", RefusalReason::Oversize, detail, &Bytes::new());
+            self.refuse(now, "store", RefusalReason::Oversize, &detail, &Bytes::new());
         }
     }
 
@@ -276,9 +275,10 @@ impl AttachmentSession {
     }
 
     /// 0x9212: complete, or these parts again.
-    fn answer(&mut self, who: &Who, name: &[u8], kind: u8, missing: Vec<(u64, u64)>, out: &mut Actions) {
+    fn answer(&mut self, who: &Who, name: &[u8], kind: u8, missing: &[(u64, u64)], out: &mut Actions) {
         let number = |long: u64| u32::try_from(long).unwrap_or(u32::MAX);
-        let parts = missing.iter().map(|(offset, length)| FilePart { offset: number(*offset), length: number(*length) });
+        let parts =
+            missing.iter().map(|(offset, length)| FilePart { offset: number(*offset), length: number(*length) });
         let missing: Vec<_> = parts.collect();
         let result = u8::from(!missing.is_empty());
         self.send(who.version, &who.phone, &Message::FileAnswer(FileAnswer { name, kind, result, missing }), out);
@@ -298,8 +298,8 @@ impl AttachmentSession {
 }
 
 /// Somebody was admitted, with the phone of this header.
-fn done_ok(who: &Option<Who>, header: &Header) -> bool {
-    who.as_ref().is_some_and(|who| who.phone.trimmed() == header.phone.trimmed())
+fn is_of(who: Option<&Who>, header: &Header) -> bool {
+    who.is_some_and(|who| who.phone.trimmed() == header.phone.trimmed())
 }
 
 /// What goes into the journal.
@@ -353,10 +353,10 @@ impl Session for AttachmentSession {
                 }
                 AttachmentEvent::Chunk { name, offset, data, garbage } => {
                     self.door.garbage(garbage);
-                    self.on_chunk(&name, offset, data, now);
+                    self.on_chunk(&name, offset, &data, now);
                 }
                 AttachmentEvent::Oversize => {
-                    let detail = "a frame or piece longer than any".to_owned();
+                    let detail = "a frame or piece longer than any";
                     self.refuse(now, "oversize", RefusalReason::Oversize, detail, &Bytes::new());
                 }
             }
@@ -372,7 +372,7 @@ impl Session for AttachmentSession {
             ::metrics::counter!(metrics::ATTACHMENTS_TOTAL).increment(1);
             let seq = committed.first.seq + offset;
             out.acknowledged.push((who.device.id, Position { partition: committed.first.partition, seq }));
-            self.answer(&who, &name, kind, Vec::new(), out);
+            self.answer(&who, &name, kind, &[], out);
         }
     }
 

@@ -9,7 +9,7 @@ use model::id::DeviceId;
 use model::principal::Strictness;
 use model::seams::{AppendError, BlobError, BlobFile};
 use protocol::jt808::{
-    AlarmForm, AlarmId, Attachments as List, AttachmentFile, Authenticate, Decoded, Event, FileInfo, Framer, Item,
+    AlarmForm, AlarmId, AttachmentFile, Attachments as List, Authenticate, Decoded, Event, FileInfo, Framer, Item,
     Message, Parts, Phone, Position, SafetyAlarm, SafetyPlace, Version, encode, encode_chunk, id, time_bcd,
 };
 use std::net::SocketAddr;
@@ -88,7 +88,8 @@ impl Bench {
         ]);
         let shelf = Shelf { full, ..Shelf::default() };
         let kept = Arc::clone(&shelf.kept);
-        let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let (one, two) =
+            (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let (terminals, files) = (one.local_addr().unwrap(), two.local_addr().unwrap());
         let numbers = Numbers::new(|told| {
             let mut hash = [11_u8; 32];
@@ -168,7 +169,9 @@ impl Wire {
     async fn file_answer(&mut self) -> (u8, Vec<(u32, u32)>) {
         let raw = self.hear().await;
         let parts = Parts::split(&raw).unwrap();
-        let Message::FileAnswer(answer) = Decoded::read(&parts.header, parts.body).message else { panic!("{raw:02x?}") };
+        let Message::FileAnswer(answer) = Decoded::read(&parts.header, parts.body).message else {
+            panic!("{raw:02x?}")
+        };
         assert_eq!(answer.name, NAME);
         (answer.result, answer.missing.iter().map(|part| (part.offset, part.length)).collect())
     }
@@ -202,8 +205,10 @@ fn alarm(attachments: u8) -> AlarmId<'static> {
 
 fn position(attachments: u8) -> Vec<u8> {
     let time_bcd = time_bcd((2026, 1, 1, 12, 0, 0, 0));
-    let place = SafetyPlace { speed_kmh: 40, altitude_m: 9, lat_e6: 34_800_000, lon_e6: 113_500_000, time_bcd, vehicle: 0 };
-    SafetyAlarm { id: 1, flag: 1, kind: 2, level: Some(1), specific: &[0; 5], place, alarm: alarm(attachments) }.to_bytes()
+    let place =
+        SafetyPlace { speed_kmh: 40, altitude_m: 9, lat_e6: 34_800_000, lon_e6: 113_500_000, time_bcd, vehicle: 0 };
+    SafetyAlarm { id: 1, flag: 1, kind: 2, level: Some(1), specific: &[0; 5], place, alarm: alarm(attachments) }
+        .to_bytes()
 }
 
 /// Logs in, tells an alarm, and gives the number that 0x9208 brings.
@@ -220,7 +225,9 @@ async fn asked(bench: &Bench) -> (Wire, Vec<u8>) {
     assert_eq!(terminal.result().await, 0);
     let raw = terminal.hear().await;
     let parts = Parts::split(&raw).unwrap();
-    let Message::AttachmentsWanted(wanted) = Decoded::read(&parts.header, parts.body).message else { panic!("{raw:02x?}") };
+    let Message::AttachmentsWanted(wanted) = Decoded::read(&parts.header, parts.body).message else {
+        panic!("{raw:02x?}")
+    };
     assert_eq!((wanted.host, wanted.tcp_port, wanted.alarm), (&b"127.0.0.1"[..], bench.files.port(), alarm(2)));
     let number = wanted.alarm_number.to_vec();
     (terminal, number)
@@ -246,7 +253,10 @@ async fn a_file_is_complete_when_it_and_the_event_that_names_it_are_on_disk() {
     assert_eq!(bench.kept.lock().unwrap().as_slice(), [(DeviceId(1), picture)], "kept before it is journaled");
     let note: Attachment = serde_json::from_slice(&frames[1].raw).unwrap();
     assert_eq!((frames[1].channel, frames[1].device), (Channel::Jt808Attachment, DeviceId(1)));
-    assert_eq!((note.name.as_bytes(), note.bytes, note.is_picture, note.time.as_str()), (NAME, 150_003, true, "260101120000"));
+    assert_eq!(
+        (note.name.as_bytes(), note.bytes, note.is_picture, note.time.as_str()),
+        (NAME, 150_003, true, "260101120000")
+    );
     assert!(note.alarm.starts_with("54303030303031"), "{}", note.alarm);
     // Asked again before it is durable, nothing is said.
     files.ends(size).await;
@@ -318,7 +328,8 @@ async fn a_file_that_finds_no_room_or_no_journal_is_never_called_complete() {
         files.say(&Message::Heartbeat { body: &[] }).await;
         let raw = files.hear().await;
         let parts = Parts::split(&raw).unwrap();
-        let Message::PlatformReply { id: answered, result, .. } = Decoded::read(&parts.header, parts.body).message else {
+        let Message::PlatformReply { id: answered, result, .. } = Decoded::read(&parts.header, parts.body).message
+        else {
             panic!("{raw:02x?}")
         };
         if answered == id::FILE_DONE {

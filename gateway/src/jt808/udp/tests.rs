@@ -77,7 +77,9 @@ impl Terminal {
             heard.push(match Decoded::read(&parts.header, parts.body).message {
                 Message::PlatformReply { serial, result, .. } => (id::PLATFORM_REPLY, serial, result),
                 Message::RegisterReply { serial, result, .. } => (id::REGISTER_REPLY, serial, result),
-                Message::ResendDown(wanted) => (id::RESEND_DOWN, wanted.first, u8::try_from(wanted.numbers.len()).unwrap()),
+                Message::ResendDown(wanted) => {
+                    (id::RESEND_DOWN, wanted.first, u8::try_from(wanted.numbers.len()).unwrap())
+                }
                 other => panic!("{other:?}"),
             });
         }
@@ -179,7 +181,9 @@ async fn a_phone_is_heard_from_the_address_that_authenticated_alone() {
     assert_eq!(frames.len(), 1);
     let refusals = bench.world.doorstep.refusals.lock().unwrap().len();
     assert_eq!(refusals, 2);
-    assert!(bench.world.doorstep.refusals.lock().unwrap().iter().all(|one| one.reason == RefusalReason::NotAuthenticated));
+    assert!(
+        bench.world.doorstep.refusals.lock().unwrap().iter().all(|one| one.reason == RefusalReason::NotAuthenticated)
+    );
     bench.stop().await;
 }
 

@@ -4,12 +4,12 @@
 //! A medium goes into the blob store under its SHA-256, which the event names; one that is a picture by its bytes is among the event's
 //! pictures. A driver's identity-card number is left in the raw frame.
 
+use super::report;
 use bytes::Bytes;
 use model::blob::{BlobId, Media as Kind};
 use protocol::jt808::{
     Attributes, Driver, Media, MediaEvent, MediaForm, Message, ParameterValue, Parameters, Passthrough, Position, gbk,
 };
-use super::report;
 use sha2::{Digest, Sha256};
 use std::fmt::{Display, Write as _};
 
