@@ -30,6 +30,7 @@ mod live;
 pub mod metrics;
 mod net;
 mod page;
+mod pins;
 mod problem;
 mod pulse;
 mod router;

@@ -4,6 +4,8 @@
 pub const ARRIVALS_TOTAL: &str = "dashboards_arrivals_total";
 /// Payloads over HTTP that were not taken, by reason.
 pub const ARRIVALS_REFUSED: &str = "dashboards_arrivals_refused_total";
+/// Pictures that came over HTTP and are on disk.
+pub const PICTURES_TOTAL: &str = "dashboards_pictures_total";
 /// Requests that ended in an internal error.
 pub const ERRORS: &str = "dashboards_errors_total";
 /// Logins refused because of too many attempts.

@@ -10,6 +10,7 @@
 //! | everything else | the page |
 
 use crate::guard::guard;
+use crate::handlers::pictures;
 use crate::problem::ApiError;
 use crate::state::AppState;
 use crate::table::routes;
@@ -34,7 +35,13 @@ use tower_http::compression::CompressionLayer;
 pub fn router(state: AppState) -> Router {
     let mut api = Router::new();
     for table::Route { spec, handler } in routes() {
-        let limit = if spec.path == "/imports" { IMPORT_BYTES_MAX } else { state.config.body_bytes_max };
+        let limit = match spec.path {
+            "/imports" => IMPORT_BYTES_MAX,
+            "/devices/{id}/events" => {
+                usize::try_from(pictures::body_bytes_max(state.config.picture_bytes_max)).unwrap_or(usize::MAX)
+            }
+            _ => state.config.body_bytes_max,
+        };
         let handler =
             handler.layer(DefaultBodyLimit::max(limit)).layer(from_fn_with_state((state.clone(), spec.access), guard));
         api = api.route(spec.path, handler);

@@ -1,5 +1,6 @@
-//! The one background task of this crate: keeps the open alerts, and the latest numbers while a page watches them.
+//! The one background task of this crate: keeps the open alerts, the pictures of cases, and the latest numbers while a page watches them.
 
+use crate::pins::Pins;
 use crate::state::AppState;
 use crate::view::alert::Rules;
 use crate::view::health;
@@ -12,6 +13,8 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 pub async fn run(state: AppState) {
     let mut events = state.judge.subscribe();
     let mut stale = true;
+    let mut pins = Pins::default();
+    let mut rounds: u64 = 0;
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -31,6 +34,12 @@ pub async fn run(state: AppState) {
                     stale = !load(&state).await;
                 }
                 publish(&state).await;
+                if rounds.is_multiple_of(PINS_EVERY)
+                    && let Err(error) = pins.look(&state).await
+                {
+                    tracing::debug!(code = %error.problem.code, "the cases' pictures could not be looked at");
+                }
+                rounds += 1;
             }
         }
     }
@@ -66,3 +75,6 @@ async fn publish(state: &AppState) {
         }
     }
 }
+
+/// Seconds between two looks at the cases.
+const PINS_EVERY: u64 = 20;

@@ -30,6 +30,8 @@ pub struct Spec {
     summary: &'static str,
     parameters: Vec<Parameter>,
     body: Option<(&'static str, RefOr<Schema>)>,
+    /// The body may come with pictures, each in a part of its own.
+    with_pictures: bool,
     reply: Option<(&'static str, RefOr<Schema>)>,
     status: &'static str,
     schemas: Schemas,
@@ -51,6 +53,7 @@ impl Spec {
             summary,
             parameters,
             body: None,
+            with_pictures: false,
             reply: None,
             status: "204",
             schemas: Schemas::new(),
@@ -83,6 +86,13 @@ impl Spec {
     pub fn body<T: ToSchema>(mut self) -> Self {
         self.body = Some(("application/json", self.take::<T>()));
         self
+    }
+
+    /// The same, or a multipart body with it and with pictures.
+    #[must_use]
+    pub fn body_or_multipart<T: ToSchema>(mut self) -> Self {
+        self.with_pictures = true;
+        self.body::<T>()
     }
 
     /// A body of plain text or CSV.
@@ -133,6 +143,13 @@ impl Spec {
         self
     }
 
+    #[must_use]
+    pub fn reply_bytes(mut self, media: &'static str) -> Self {
+        self.reply = Some((media, bytes_schema()));
+        self.status = "200";
+        self
+    }
+
     /// The reply is a switch to the `WebSocket` protocol; `T` are its messages.
     #[must_use]
     pub fn upgrades<T: ToSchema, U: ToSchema>(mut self) -> Self {
@@ -166,7 +183,16 @@ impl Spec {
             ResponseBuilder::new().description("A problem").content("application/problem+json", problem).build();
         let body = self.body.as_ref().map(|(media, schema)| {
             let content = ContentBuilder::new().schema(Some(schema.clone())).build();
-            RequestBodyBuilder::new().content(*media, content).required(Some(Required::True)).build()
+            let mut body = RequestBodyBuilder::new().content(*media, content);
+            if self.with_pictures {
+                let parts = ObjectBuilder::new()
+                    .property("event", schema.clone())
+                    .required("event")
+                    .additional_properties(Some(bytes_schema()))
+                    .description(Some("`event` and a part for each picture (JPEG, PNG or WebP)"));
+                body = body.content("multipart/form-data", ContentBuilder::new().schema(Some(parts)).build());
+            }
+            body.required(Some(Required::True)).build()
         });
         let tag = self.path.split('/').find(|part| !part.is_empty()).unwrap_or("api");
         OperationBuilder::new()
@@ -180,6 +206,11 @@ impl Spec {
             .response("default", problem)
             .build()
     }
+}
+
+fn bytes_schema() -> RefOr<Schema> {
+    let format = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
+    Schema::from(ObjectBuilder::new().schema_type(Type::String).format(format).build()).into()
 }
 
 /// `{id}` is a number, any other name text.

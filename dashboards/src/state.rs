@@ -4,7 +4,7 @@
 use crate::book::Book;
 use crate::dto::health::Health;
 use crate::dto::overview::Kpi;
-use crate::handlers::arrivals;
+use crate::handlers::{arrivals, pictures};
 use crate::live::Sockets;
 use crate::net::Network;
 use crate::pulse::Pulse;
@@ -18,6 +18,7 @@ use ingest::quarantine::{Porch, QuarantineList, WireTrace};
 use ledger::Ledger;
 use model::envelope::{Position, ProtocolKind};
 use model::facts::Facts;
+use model::seams::BlobStore;
 use model::time::{Clock, EventTime, IngestTime};
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -33,6 +34,8 @@ pub struct Parts {
     pub cases: Cases,
     pub judge: JudgeHandle,
     pub chunks: ChunkStore,
+    /// Pictures and files of devices.
+    pub blobs: Arc<dyn BlobStore>,
     pub hub: LiveHub,
     pub trace: Arc<WireTrace>,
     pub porch: Arc<Porch>,
@@ -104,6 +107,8 @@ pub struct WebConfig {
     /// Free bytes below which the page warns.
     pub disk_low_bytes: u64,
     pub body_bytes_max: usize,
+    /// Bytes of a picture that comes over HTTP.
+    pub picture_bytes_max: u64,
     pub request_seconds_max: u64,
     pub sockets_max: usize,
     pub sockets_per_user_max: usize,
@@ -122,6 +127,7 @@ impl Default for WebConfig {
             trusted_proxies: Vec::new(),
             disk_low_bytes: 2 << 30,
             body_bytes_max: 1 << 20,
+            picture_bytes_max: 8 << 20,
             request_seconds_max: 30,
             sockets_max: 300,
             sockets_per_user_max: 10,
@@ -155,6 +161,7 @@ pub struct Inner {
     pub cases: Cases,
     pub judge: JudgeHandle,
     pub chunks: ChunkStore,
+    pub blobs: Arc<dyn BlobStore>,
     pub loss: LossLedger,
     pub quarantine: QuarantineList,
     pub hub: LiveHub,
@@ -173,6 +180,8 @@ pub struct Inner {
     pub(crate) throttle: Throttle,
     /// Places for payloads over HTTP on their way to the disk.
     pub(crate) arrivals: Semaphore,
+    /// Places for requests with pictures that are being read.
+    pub(crate) uploads: Semaphore,
     pub(crate) sockets: Sockets,
     pub(crate) kpi: watch::Sender<Arc<Kpi>>,
     pub(crate) health: watch::Sender<Option<Arc<Health>>>,
@@ -196,6 +205,7 @@ impl AppState {
             cases,
             judge,
             chunks,
+            blobs,
             hub,
             trace,
             porch,
@@ -216,6 +226,7 @@ impl AppState {
             loss: LossLedger::new(chunks.clone()),
             quarantine: QuarantineList::new(chunks.clone()),
             chunks,
+            blobs,
             hub,
             trace,
             porch,
@@ -230,6 +241,7 @@ impl AppState {
             book: Book::default(),
             throttle: Throttle::default(),
             arrivals: Semaphore::new(arrivals::IN_FLIGHT_MAX),
+            uploads: Semaphore::new(pictures::UPLOADS_MAX),
             sockets,
             kpi: watch::channel(Arc::default()).0,
             health: watch::channel(None).0,

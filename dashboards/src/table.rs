@@ -29,7 +29,7 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    alerts, arrivals, auth, cases, credentials, devices, explain, frames, imports, map, overview, quarantine,
+    alerts, arrivals, auth, cases, credentials, devices, explain, frames, imports, map, overview, pictures, quarantine,
     registers, rules, series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
@@ -144,7 +144,7 @@ pub(crate) fn routes() -> Vec<Route> {
             Access::Public,
             "Events of a camera or washer over HTTP; answered once they are on disk",
         )
-        .body::<DevicePayload>()
+        .body_or_multipart::<DevicePayload>()
         .reply::<Arrived>()
         .to(arrivals::events),
         get("/devices/{id}/explanation", OWN, "One frame of a device, byte by byte")
@@ -162,6 +162,9 @@ pub(crate) fn routes() -> Vec<Route> {
             .query::<EventsQuery>()
             .reply_list::<EventLive>()
             .to(frames::events),
+        get("/pictures/{code}", OWN, "A picture or file of a device, by its SHA-256")
+            .reply_bytes("image/jpeg")
+            .to(pictures::picture),
         get("/devices/{id}/loss", OWN, "The loss ledger by day")
             .query::<LossQuery>()
             .reply_list::<LossDay>()

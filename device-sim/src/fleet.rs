@@ -38,6 +38,8 @@ pub struct Options {
     pub faults: Faults,
     /// Stop when the timeline is over and everything was acknowledged.
     pub stop_at_end: bool,
+    /// Trucks take pictures now and then.
+    pub pictures: bool,
     /// Event times from which to send; the timeline's start for a whole run.
     pub from_ms: i64,
 }
@@ -65,7 +67,7 @@ pub async fn run(
     tally: Arc<Tally>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let members = devices::members(&district, &plan, secrets, &options.targets)?;
+    let members = devices::members(&district, &plan, secrets, &options.targets, options.pictures)?;
     tally.members.store(u64::try_from(members.len()).unwrap_or(0), Ordering::Relaxed);
     let line_faults = if options.faults == Faults::NONE { LineFaults::NONE } else { LineFaults::TENTH };
     for member in &members {

@@ -7,11 +7,13 @@
 pub mod district;
 pub mod fault;
 pub mod fleet;
+pub mod jpeg;
 pub mod load;
 pub mod noise;
 pub mod plan;
 pub mod registers;
 pub mod rtu;
+pub mod scene;
 pub mod signal;
 pub mod transport;
 pub mod truth;

@@ -122,6 +122,9 @@ struct FleetArgs {
     /// A tenth of the messages late, repeated or shuffled.
     #[arg(long)]
     faults: bool,
+    /// Trucks take pictures now and then, and some tell alarms of active safety (Su-biao) with a picture.
+    #[arg(long)]
+    pictures: bool,
     /// End when the timeline is over and everything was acknowledged.
     #[arg(long)]
     stop_at_end: bool,
@@ -229,6 +232,7 @@ async fn run_fleet(arguments: FleetArgs) -> Result<()> {
         },
         faults: if arguments.faults { Faults::TENTH } else { Faults::NONE },
         stop_at_end: arguments.stop_at_end,
+        pictures: arguments.pictures,
         from_ms: timeline.start_ms,
     };
     let (tally, stop) = (Arc::new(Tally::default()), CancellationToken::new());

@@ -40,6 +40,21 @@ pub const REGISTRATIONS_UNANSWERED_TOTAL: &str = "gateway_registrations_unanswer
 pub const JT808_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_asked_again_total";
 /// JT/T 808 messages whose missing sub-packets are no longer asked for, by `reason`.
 pub const JT808_TRAINS_GIVEN_UP_TOTAL: &str = "gateway_jt808_trains_given_up_total";
+/// JT/T 808 terminals over UDP that have authenticated and are remembered.
+pub const UDP_SESSIONS: &str = "gateway_udp_sessions";
+pub const UDP_DATAGRAMS_TOTAL: &str = "gateway_udp_datagrams_total";
+/// Datagrams of which nothing was taken, by `reason` (window, budget, journal, sessions).
+pub const UDP_DROPPED_TOTAL: &str = "gateway_udp_dropped_total";
+/// Answers not sent because their address has not authenticated and they are larger than what it sent.
+pub const UDP_WITHHELD_TOTAL: &str = "gateway_udp_answers_withheld_total";
+/// 0x9208s sent.
+pub const ATTACHMENTS_ASKED_TOTAL: &str = "gateway_jt808_attachments_asked_total";
+/// Files of alarms that are on disk, with their event.
+pub const ATTACHMENTS_TOTAL: &str = "gateway_jt808_attachments_total";
+/// Files and connections of attachments that were refused, by `reason`.
+pub const ATTACHMENTS_REFUSED_TOTAL: &str = "gateway_jt808_attachments_refused_total";
+/// 0x9212s that asked for parts again.
+pub const ATTACHMENTS_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_attachments_asked_again_total";
 /// 1012s sent to HJ 212 devices that asked for the time.
 pub const TIMES_TOLD_TOTAL: &str = "gateway_times_told_total";
 

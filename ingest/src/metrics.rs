@@ -20,6 +20,8 @@ pub const SETTLE_SPLIT_INCOMPLETE_TOTAL: &str = "ingest_settle_split_incomplete_
 pub const SETTLE_SPLIT_CROWDED_TOTAL: &str = "ingest_settle_split_crowded_total";
 /// Packets of split messages that found no room.
 pub const SETTLE_SPLIT_REFUSED_TOTAL: &str = "ingest_settle_split_refused_total";
+/// Compressed blocks that would have become larger than their bound.
+pub const SETTLE_INFLATE_REFUSED_TOTAL: &str = "ingest_settle_inflate_refused_total";
 /// Codes no profile maps that found the dictionary full.
 pub const SETTLE_FOREIGN_FULL_TOTAL: &str = "ingest_settle_foreign_full_total";
 /// Key sets loaded to tell duplicates.
@@ -30,6 +32,15 @@ pub const DEDUPE_EVICTED_TOTAL: &str = "ingest_dedupe_evicted_total";
 pub const HEAD_BYTES: &str = "ingest_head_bytes";
 /// Times settle waited because the head was full and the last seal not done.
 pub const HEAD_FULL_TOTAL: &str = "ingest_head_full_total";
+/// Pictures and files in the blob store, and their bytes.
+pub const BLOBS: &str = "ingest_blobs";
+pub const BLOB_BYTES: &str = "ingest_blob_bytes";
+/// Blobs that came new.
+pub const BLOBS_STORED_TOTAL: &str = "ingest_blobs_stored_total";
+/// Blobs let go because a bound was reached (label `reason`: device, all).
+pub const BLOBS_EVICTED_TOTAL: &str = "ingest_blobs_evicted_total";
+/// Blobs that were not kept (label `reason`: size, full, io).
+pub const BLOBS_REFUSED_TOTAL: &str = "ingest_blobs_refused_total";
 /// Chunks written.
 pub const CHUNKS_SEALED_TOTAL: &str = "ingest_chunks_sealed_total";
 /// Rows written in chunks.

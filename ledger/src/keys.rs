@@ -51,6 +51,11 @@ impl Keys {
         })
     }
 
+    /// Keyed SHA-256 for a purpose outside the registers.
+    pub fn keyed_hash(&self, purpose: &str, told: &[u8]) -> [u8; 32] {
+        self.hash(purpose, 0, told)
+    }
+
     /// Keyed SHA-256 of a secret of `owner`; `purpose` keeps hashes of different things apart.
     pub(crate) fn hash(&self, purpose: &str, owner: i64, secret: &[u8]) -> [u8; 32] {
         self.mac(purpose, owner, secret).finalize().into_bytes().into()

@@ -63,10 +63,14 @@ pub enum Channel {
     MqttSparkplug = 6,
     /// An ONVIF event (`…/onvif-ej/…`): its topic, a zero byte, its JSON. Empty JSON: a property that is no more.
     MqttOnvif = 7,
+    /// An event over HTTP with pictures: one line of JSON, [`crate::blob::Pictures`], and the event's JSON as it was sent.
+    HttpPictures = 9,
     /// One HJ 212 frame, from `##` through the check, without its line end.
     Hj212Frame = 10,
     /// One JT/T 808 frame, un-escaped, from the first header byte to the check byte.
     Jt808Frame = 20,
+    /// JSON of [`crate::blob::Attachment`]: a file of an alarm has come whole.
+    Jt808Attachment = 21,
     /// One Modbus answer in the form of `protocol::modbus::reading`.
     ModbusReading = 30,
     /// JSON of `POST /api/v1/devices/{code}/telemetry`. Entries before it had a number carry [`Self::MqttTelemetry`].
@@ -76,7 +80,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::MqttTelemetry,
         Self::MqttEvent,
         Self::MqttStatus,
@@ -84,8 +88,10 @@ impl Channel {
         Self::MqttThingsboard,
         Self::MqttSparkplug,
         Self::MqttOnvif,
+        Self::HttpPictures,
         Self::Hj212Frame,
         Self::Jt808Frame,
+        Self::Jt808Attachment,
         Self::ModbusReading,
         Self::HttpTelemetry,
         Self::HttpEvent,
@@ -103,10 +109,11 @@ impl Channel {
             | Self::MqttThingsboard
             | Self::MqttSparkplug
             | Self::MqttOnvif
+            | Self::HttpPictures
             | Self::HttpTelemetry
             | Self::HttpEvent => ProtocolKind::Mqtt,
             Self::Hj212Frame => ProtocolKind::Hj212,
-            Self::Jt808Frame => ProtocolKind::Jt808,
+            Self::Jt808Frame | Self::Jt808Attachment => ProtocolKind::Jt808,
             Self::ModbusReading => ProtocolKind::Modbus,
         }
     }

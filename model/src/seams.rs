@@ -1,6 +1,7 @@
 //! The traits the crates meet at. In-memory ones are synchronous; those that wait return a boxed future and need no
 //! particular runtime.
 
+use crate::blob::BlobId;
 use crate::envelope::{Envelope, Position, ProtocolKind};
 use crate::id::DeviceId;
 use crate::principal::{Admission, Attempt, DeviceAtEdge, Principal, Registration};
@@ -115,4 +116,47 @@ pub trait WireLog: Send + Sync {
 pub trait FanOut: Send + Sync {
     /// `topic` is of our ASCII grammar.
     fn publish(&self, topic: String, payload: Bytes);
+}
+
+/// Pictures and files of devices, named by the SHA-256 of their bytes. Bounded in the size of each, in all, and for each
+/// device. Every call may wait for the disk: never on a thread that must not.
+pub trait BlobStore: Send + Sync + std::fmt::Debug {
+    /// Keeps a device's bytes. On `Ok` they are on disk (synced, under their name), so that something may refer to them.
+    fn put(&self, device: DeviceId, bytes: &[u8]) -> Result<BlobId, BlobError> {
+        let mut file = self.begin()?;
+        file.write_at(0, bytes)?;
+        file.finish(device)
+    }
+
+    /// A blob that comes in pieces.
+    fn begin(&self) -> Result<Box<dyn BlobFile>, BlobError>;
+
+    /// `None`: there is none of that name (any more).
+    fn read(&self, id: BlobId) -> Result<Option<Vec<u8>>, BlobError>;
+
+    /// The devices that sent it; empty when there is none of that name.
+    fn devices(&self, id: BlobId) -> Vec<DeviceId>;
+
+    /// Evidence needs it: from now on it is never let go.
+    fn pin(&self, id: BlobId) -> Result<(), BlobError>;
+}
+
+/// A blob being written; dropped unfinished it leaves nothing.
+pub trait BlobFile: Send + std::fmt::Debug {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), BlobError>;
+    /// As [`BlobStore::put`] ends.
+    fn finish(self: Box<Self>, device: DeviceId) -> Result<BlobId, BlobError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlobError {
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    /// What is there is young, or pinned by evidence.
+    #[error("no room is left for pictures")]
+    Full,
+    #[error("blob {0} is damaged")]
+    Damaged(BlobId),
+    #[error("{what}: {why}")]
+    Io { what: &'static str, why: Arc<str> },
 }

@@ -12,6 +12,7 @@ mod durability;
 mod modbus;
 mod operator;
 mod packets;
+mod pictures;
 mod projection;
 mod secured;
 mod stock;

@@ -157,7 +157,7 @@ impl Terminal {
     }
 
     /// Sends a message and returns the un-escaped next frame: header, body, check.
-    async fn ask(&mut self, message: &Message<'_>) -> Result<Vec<u8>> {
+    pub(crate) async fn ask(&mut self, message: &Message<'_>) -> Result<Vec<u8>> {
         let frame = encode(Version::V2013, &self.phone, self.serial, message);
         self.serial = self.serial.wrapping_add(1);
         self.stream.write_all(&frame).await?;

@@ -25,7 +25,10 @@ pub struct Setup {
 pub struct Addresses {
     pub mqtt: String,
     pub hj212: String,
+    /// TCP and UDP.
     pub jt808: String,
+    /// Files of alarms.
+    pub attachments: String,
     pub web: String,
     pub metrics: String,
     /// Where modems dial in.
@@ -44,17 +47,20 @@ impl Server {
     /// Writes the configuration; nothing runs yet. Ports are chosen once, so that clients find the server again.
     pub fn prepare(folder: &Path, setup: Setup) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let first = crate::free_ports(6)?;
+        let first = crate::free_ports(7)?;
         let address = |n: u16| format!("127.0.0.1:{}", first + n);
         let mut config = format!(
-            "data.dir = {:?}\nmqtt.listen = {:?}\nhj212.listen = {:?}\njt808.listen = {:?}\nweb.listen = {:?}\nmetrics.listen = {:?}\nmodbus.dtu_listen = {:?}\n",
+            "data.dir = {:?}\nmqtt.listen = {:?}\nhj212.listen = {:?}\njt808.listen = {:?}\njt808.udp_listen = {:?}\njt808.attachments.listen = {:?}\njt808.attachments.advertise = {:?}\nweb.listen = {:?}\nmetrics.listen = {:?}\nmodbus.dtu_listen = {:?}\n",
             folder.join("data"),
             address(0),
             address(1),
             address(2),
+            address(2),
+            address(5),
+            address(5),
             address(3),
             address(4),
-            address(5),
+            address(6),
         );
         if let Some(url) = &setup.postgres_url {
             let file = folder.join("database-url");
@@ -70,9 +76,10 @@ impl Server {
             mqtt: address(0),
             hj212: address(1),
             jt808: address(2),
+            attachments: address(5),
             web: address(3),
             metrics: address(4),
-            dtu: address(5),
+            dtu: address(6),
         };
         Ok(Self { folder: folder.to_owned(), setup, running: None, addresses: Some(addresses) })
     }

@@ -1,6 +1,7 @@
 //! Alerts: list, one with its evidence and explanation, acknowledge, comment.
 
 use super::common::{DeviceRef, JournalPlace, Place, SubjectRef, Time};
+use super::pictures::PictureRow;
 use super::registers::LimitRow;
 use super::words::{EpisodeClass, RecordKind, Statistic};
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,8 @@ pub struct AlertDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permit: Option<PermitRef>,
     pub evidence: Vec<Evidence>,
+    /// Of the subject's devices while it lasted, newest first.
+    pub pictures: Vec<PictureRow>,
     pub explain: Explain,
     pub comments: Vec<Comment>,
     pub history: Vec<AlertEvent>,

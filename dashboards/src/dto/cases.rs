@@ -2,6 +2,7 @@
 
 use super::alerts::{AlertRow, Evidence, Severity};
 use super::common::{NamedRef, SubjectRef, Time};
+use super::pictures::PictureRow;
 use super::words::{CaseMove, CaseState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -49,6 +50,8 @@ pub struct CaseDetail {
     /// Oldest first.
     pub timeline: Vec<CaseEvent>,
     pub evidence: Vec<Evidence>,
+    /// Of the subject's devices while its episodes lasted, newest first; they are kept as long as the case.
+    pub pictures: Vec<PictureRow>,
     pub alerts: Vec<AlertRow>,
     /// What this person may do with it now; the page offers nothing else.
     pub allowed_moves: Vec<AllowedMove>,

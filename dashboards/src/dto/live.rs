@@ -116,6 +116,9 @@ pub struct EventLive {
     pub end: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plate: Option<String>,
+    /// SHA-256 of pictures that we have; their bytes: `GET /pictures/{hash}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
 }
 
 /// Snapshot: the open ones; delta: those that changed, in order of `seq`.

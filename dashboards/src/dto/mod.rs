@@ -15,6 +15,7 @@ pub mod imports;
 pub mod live;
 pub mod map;
 pub mod overview;
+pub mod pictures;
 pub mod quarantine;
 pub mod registers;
 pub mod rules;

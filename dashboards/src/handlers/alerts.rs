@@ -11,7 +11,7 @@ use crate::handlers::frames;
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use crate::view::alert::{Rules, chart, evidence, explain, row};
-use crate::view::{refs, registers};
+use crate::view::{picture, refs, registers};
 use axum::extract::State;
 use axum::response::Response;
 use cases::{Actor, AlertState};
@@ -152,7 +152,7 @@ pub(crate) fn csv_time(time: Time) -> String {
 
 pub(crate) async fn one(State(state): State<AppState>, caller: Caller, Id(id): Id) -> ApiResult<Json<AlertDetail>> {
     let alert = seen(&state, &caller, id).await?;
-    detail(&state, alert).await.map(Json)
+    detail(&state, &caller, alert).await.map(Json)
 }
 
 async fn seen(state: &AppState, caller: &Caller, id: i64) -> ApiResult<cases::AlertRow> {
@@ -164,7 +164,7 @@ async fn seen(state: &AppState, caller: &Caller, id: i64) -> ApiResult<cases::Al
     }
 }
 
-async fn detail(state: &AppState, alert: cases::AlertRow) -> ApiResult<AlertDetail> {
+async fn detail(state: &AppState, caller: &Caller, alert: cases::AlertRow) -> ApiResult<AlertDetail> {
     let facts = state.facts();
     let rules = Rules::of(state);
     // What the alert says of itself is the text of the version that it pins, not of a newer one.
@@ -179,7 +179,9 @@ async fn detail(state: &AppState, alert: cases::AlertRow) -> ApiResult<AlertDeta
     if let Some(user) = alert.acknowledged_by {
         row.acknowledged_by = state.ledger.people().get(user).await?.map(|person| person.name);
     }
+    let sees = |device| facts.devices.get(&device).is_some_and(|device| caller.sees(device));
     Ok(AlertDetail {
+        pictures: picture::of_alert(state, &facts, &alert, sees).await?,
         place: episode.place.map(Into::into),
         limit,
         permit,
@@ -295,7 +297,7 @@ pub(crate) async fn acknowledge(
     let note = note(wanted.comment.as_deref().unwrap_or(""))?;
     let alert = state.cases.acknowledge(AlertId(id), &actor(&caller), note, state.now()).await?;
     audit(&state, &caller, "alert_acknowledged", id, note).await?;
-    detail(&state, alert).await.map(Json)
+    detail(&state, &caller, alert).await.map(Json)
 }
 
 pub(crate) async fn comment(
@@ -310,7 +312,7 @@ pub(crate) async fn comment(
     }
     let alert = seen(&state, &caller, id).await?;
     audit(&state, &caller, "alert_commented", id, note).await?;
-    detail(&state, alert).await.map(Json)
+    detail(&state, &caller, alert).await.map(Json)
 }
 
 async fn audit(state: &AppState, caller: &Caller, what: &str, id: i64, note: &str) -> ApiResult<()> {

@@ -1,30 +1,33 @@
-//! Telemetry and events over HTTP, for platforms that push. The same JSON, credential and promise as over MQTT: the answer 200
+//! Telemetry and events over HTTP, for platforms that push ([`pictures`]: events with pictures). The same JSON, credential and promise as over MQTT: the answer 200
 //! leaves after the bytes are on disk. A wrong credential, an unknown name or a foreign device gets one and the same 401.
 
 use crate::dto::Time;
 use crate::dto::arrivals::{Arrived, PayloadProblem};
 use crate::extract::{Code, Json, too_large};
 use crate::guard::Peer;
+use crate::handlers::pictures;
 use crate::metrics::{ARRIVALS_REFUSED, ARRIVALS_TOTAL};
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
-use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::envelope::{Channel, Envelope, ProtocolKind};
-use model::id::DeviceId;
+use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal};
 use model::seams::{Committed, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog};
 use model::verdict::RefusalReason;
 use protocol::mqtt::payload;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Bytes of one payload.
-const PAYLOAD_BYTES_MAX: usize = 256 << 10;
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// Payloads on their way to the disk, all together.
 pub(crate) const IN_FLIGHT_MAX: usize = 256;
 /// How long the journal may take; beyond it nothing is acknowledged.
@@ -42,14 +45,34 @@ pub(crate) async fn telemetry(
     take(&state, &peer.0, &code.0, &headers, body, Channel::HttpTelemetry).await
 }
 
+/// JSON alone, or with pictures ([`pictures`]).
 pub(crate) async fn events(
     state: State<AppState>,
     peer: Extension<Peer>,
     code: Code,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> ApiResult<Json<Arrived>> {
+    if pictures::is_multipart(&request) {
+        return pictures::event(&state, &peer.0, &code.0, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let body = read_body(body, state.config.body_bytes_max).await?;
     take(&state, &peer.0, &code.0, &headers, body, Channel::HttpEvent).await
+}
+
+/// The route's own limit is that of pictures.
+async fn read_body(mut body: Body, most: usize) -> ApiResult<Bytes> {
+    let mut read = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let piece = frame.data_ref().map(AsRef::as_ref).unwrap_or_default();
+        if read.len() + piece.len() > most {
+            return Err(too_large());
+        }
+        read.extend_from_slice(piece);
+    }
+    Ok(read.into())
 }
 
 async fn take(
@@ -65,16 +88,29 @@ async fn take(
         refuse(state, peer, Some(device.id), RefusalReason::Oversize, format!("{} bytes", raw.len()), &raw);
         return Err(too_large());
     }
+    store(state, Arrival { principal: principal.id, device: device.id, channel }, raw, 0).await
+}
+
+/// Who an admitted payload is of, and how it is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) principal: PrincipalId,
+    pub(crate) device: DeviceId,
+    pub(crate) channel: Channel,
+}
+
+/// Journals a payload that begins behind `head` bytes of ours, and answers.
+pub(crate) async fn store(state: &AppState, arrival: Arrival, raw: Bytes, head: usize) -> ApiResult<Json<Arrived>> {
     // What cannot be read is kept and answered: it can be derived again once somebody knows what it means.
-    let (records, problems) = match payload::read(&raw) {
+    let (records, problems) = match payload::read(raw.get(head..).unwrap_or_default()) {
         Ok(document) => (document.readings.len(), document.problems.iter().map(problem).collect()),
         Err(whole) => (0, vec![problem(&whole)]),
     };
     let received = state.now();
-    let envelope =
-        Envelope { received, principal: principal.id, device: device.id, channel, remarks: 0, connection: 0, raw };
+    let Arrival { principal, device, channel } = arrival;
+    let envelope = Envelope { received, principal, device, channel, remarks: 0, connection: 0, raw };
     let committed = append(state, envelope).await?;
-    state.trace.acknowledged(device.id, committed.first, state.now());
+    state.trace.acknowledged(device, committed.first, state.now());
     metrics::counter!(ARRIVALS_TOTAL).increment(1);
     let records = u64::try_from(records).unwrap_or(u64::MAX);
     Ok(Json(Arrived { position: committed.first.into(), received: Time::from(received), records, problems }))
@@ -100,7 +136,7 @@ async fn append(state: &AppState, envelope: Envelope) -> ApiResult<Committed> {
 }
 
 /// Basic authentication: the user name and token that MQTT would take.
-fn admit(
+pub(crate) fn admit(
     state: &AppState,
     peer: &Peer,
     code: &str,
@@ -135,7 +171,14 @@ fn admit(
     Err(unauthenticated())
 }
 
-fn refuse(state: &AppState, peer: &Peer, device: Option<DeviceId>, reason: RefusalReason, detail: String, raw: &Bytes) {
+pub(crate) fn refuse(
+    state: &AppState,
+    peer: &Peer,
+    device: Option<DeviceId>,
+    reason: RefusalReason,
+    detail: String,
+    raw: &Bytes,
+) {
     metrics::counter!(ARRIVALS_REFUSED, "reason" => "refused").increment(1);
     let sample = raw.slice(..raw.len().min(SAMPLE_BYTES));
     let (at, peer) = (state.now(), peer.0.clone());

@@ -8,7 +8,7 @@ use crate::handlers::alerts::{EXPORT_ROWS_MAX, actor, csv_time, word};
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use crate::view::alert::{Rules, evidence};
-use crate::view::{alert, case, refs};
+use crate::view::{alert, case, picture, refs};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -153,7 +153,16 @@ async fn detail(state: &AppState, caller: &Caller, found: cases::CaseDetail) -> 
         one.bytes = u64::try_from(row.bytes).unwrap_or(0);
         pinned.push(one);
     }
+    let mut pictures = Vec::new();
+    for alert in found.alerts.iter().take(ALERTS_MAX) {
+        let sees = |device| facts.devices.get(&device).is_some_and(|device| caller.sees(device));
+        pictures.extend(picture::of_alert(state, &facts, alert, sees).await?);
+    }
+    pictures.sort_by(|one, other| (other.at, &other.hash).cmp(&(one.at, &one.hash)));
+    pictures.dedup();
+    pictures.truncate(EVIDENCE_MAX);
     Ok(CaseDetail {
+        pictures,
         allowed_moves: case::allowed(caller, &found.case),
         timeline: found.history.iter().map(|line| case::event(&facts, line)).collect(),
         evidence: pinned,
@@ -195,5 +204,7 @@ pub(crate) async fn make_move(
     detail(&state, &caller, found).await.map(Json)
 }
 
+/// Alerts of a case whose pictures are shown.
+const ALERTS_MAX: usize = 16;
 /// Pieces of evidence shown with a case.
 const EVIDENCE_MAX: usize = 64;

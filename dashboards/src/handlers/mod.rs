@@ -12,6 +12,7 @@ pub(crate) mod frames;
 pub(crate) mod imports;
 pub(crate) mod map;
 pub(crate) mod overview;
+pub(crate) mod pictures;
 pub(crate) mod quarantine;
 pub(crate) mod registers;
 pub(crate) mod rules;

@@ -8,7 +8,7 @@ use crate::handlers::map::trucks;
 use crate::problem::{ApiError, ApiResult};
 use crate::state::AppState;
 use crate::view::subject::{Installed, current};
-use crate::view::{alert, case, device, health};
+use crate::view::{alert, case, device, health, picture};
 use cases::{AlertQuery, AlertState, CaseQuery, LiveEvent};
 use ingest::live::{DeviceState, LiveValue};
 use ledger::Permission;
@@ -235,6 +235,7 @@ pub(crate) fn event(record: &SettledRecord) -> Option<EventLive> {
         at: record.key.at.into(),
         end: happening.end.map(Into::into),
         plate: happening.plate.clone(),
+        pictures: picture::of(record).map(|id| id.to_string()).collect(),
     })
 }
 

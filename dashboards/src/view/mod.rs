@@ -5,6 +5,7 @@ pub(crate) mod case;
 pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod limit;
+pub(crate) mod picture;
 pub(crate) mod refs;
 pub(crate) mod registers;
 pub(crate) mod subject;

@@ -11,7 +11,7 @@ use model::envelope::{Channel, Position};
 use model::id::DeviceId;
 
 /// The token of a device, handed out now.
-async fn token(bench: &Bench, device: i64) -> String {
+pub(crate) async fn token(bench: &Bench, device: i64) -> String {
     let issued = bench.ledger.credentials().issue(&author(), DeviceId(device)).await.unwrap();
     issued.settings.iter().find(|setting| setting.name == "password").unwrap().value.clone()
 }

@@ -7,6 +7,7 @@ use cases::judge::{RawFrame, RawFrames};
 use cases::{Cases, Judge, JudgeConfig};
 use dashboards::{AppState, COOKIE, Machine, Parts, ProjectionState, Pulse, WebConfig};
 use database::{Database, Options};
+use ingest::blobs::{BlobConfig, Blobs};
 use ingest::chunks::{ChunkConfig, ChunkStore};
 use ingest::journal::entry::Entry;
 use ingest::journal::layer::Disk;
@@ -67,6 +68,7 @@ pub(crate) struct Bench {
     pub(crate) state: AppState,
     pub(crate) ledger: Ledger,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) blobs: Arc<Blobs>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) porch: Arc<Porch>,
     pub(crate) trace: Arc<WireTrace>,
@@ -143,6 +145,8 @@ impl Bench {
         config.segment_bytes = 4 << 20;
         let (journal, _) = Journal::open(config, Arc::new(Disk), Arc::clone(&dyn_clock)).unwrap();
         let chunks = ChunkStore::open(chunk_db, ChunkConfig::default()).await.unwrap();
+        let blobs = Blobs::open(&dir.path().join("blobs"), BlobConfig::default(), Arc::clone(&dyn_clock)).unwrap();
+        let blobs = Arc::new(blobs);
         let hub = LiveHub::new(LiveConfig::default());
         let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
         let porch = Arc::new(Porch::new(PorchConfig::default()));
@@ -171,6 +175,7 @@ impl Bench {
             hub: hub.clone(),
             trace: Arc::clone(&trace),
             fan_out: None,
+            blobs: Some(Arc::<Blobs>::clone(&blobs)),
             judge: batches,
             judged: watch::channel(Position::default()).1,
             clock: Arc::clone(&dyn_clock),
@@ -182,6 +187,7 @@ impl Bench {
             cases: Cases::new(db.clone()),
             judge: handle,
             chunks,
+            blobs: Arc::<Blobs>::clone(&blobs),
             hub,
             trace: Arc::clone(&trace),
             porch: Arc::clone(&porch),
@@ -194,7 +200,7 @@ impl Bench {
             stop: stop.clone(),
         });
         let app = dashboards::router(state.clone());
-        let bench = Self { app, state, ledger, journal, clock, porch, trace, judged, stop, _dir: dir };
+        let bench = Self { app, state, ledger, journal, blobs, clock, porch, trace, judged, stop, _dir: dir };
         bench.edit(registers_rows()).await;
         bench
     }

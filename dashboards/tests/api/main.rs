@@ -12,5 +12,6 @@ mod devices;
 mod live;
 mod openapi;
 mod page;
+mod pictures;
 mod registers;
 mod roles;

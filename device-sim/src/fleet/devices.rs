@@ -5,6 +5,7 @@ use crate::district::{District, Wire};
 use crate::noise::mix;
 use crate::plan::Plan;
 use crate::rtu::LineFaults;
+use crate::scene;
 use crate::signal::{self, Reading};
 use crate::transport::{Link, Payload, Targets};
 use anyhow::{Context, Result};
@@ -18,9 +19,15 @@ pub(super) struct Member {
     pub(super) key: u64,
     pub(super) link: Link,
     kind: Kind,
+    /// Trucks take pictures.
+    has_camera: bool,
     district: Arc<District>,
     plan: Arc<Plan>,
 }
+
+/// Between two pictures of a truck.
+const PICTURE_EVERY_MS: i64 = 1_800_000;
+const PICTURE_EVERY_DEMO_MS: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -37,6 +44,7 @@ pub(super) fn members(
     plan: &Arc<Plan>,
     secrets: &Secrets,
     targets: &Targets,
+    pictures: bool,
 ) -> Result<Vec<Member>> {
     let secret = |device: &str| secrets.get(device).with_context(|| format!("no credential for device {device}"));
     let mut members = Vec::new();
@@ -47,6 +55,7 @@ pub(super) fn members(
             key: mix(&[district.size.seed, 40, u64::try_from(members.len()).unwrap_or(0)]),
             link,
             kind,
+            has_camera: pictures,
             district: Arc::clone(district),
             plan: Arc::clone(plan),
         });
@@ -105,7 +114,7 @@ impl Member {
                 })
                 .into_iter()
                 .collect(),
-            Kind::Truck(i) => self.position(i, at_ms).into_iter().collect(),
+            Kind::Truck(i) => self.position(i, at_ms).into_iter().chain(self.pictures(i, at_ms)).collect(),
         }
     }
 
@@ -136,6 +145,25 @@ impl Member {
             });
         }
         Some(Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms })
+    }
+
+    /// Now and then what a truck's camera sees; every third truck's driver takes a telephone instead.
+    fn pictures(&self, index: usize, at_ms: i64) -> Option<Payload> {
+        let (truck, own) = (self.district.trucks.get(index)?, self.plan.trucks.get(index)?);
+        let every_ms = if self.plan.judging.is_demonstration() { PICTURE_EVERY_DEMO_MS } else { PICTURE_EVERY_MS };
+        let turn = at_ms.div_euclid(self.interval_ms);
+        let turns = (every_ms / self.interval_ms).max(1);
+        let phase = i64::try_from(self.key % turns.unsigned_abs()).unwrap_or(0);
+        if !self.has_camera || truck.wire != Wire::Jt808 || turn.rem_euclid(turns) != phase {
+            return None;
+        }
+        let (place, speed_kmh, heading_deg, _) = own.reported(at_ms);
+        // In the second of a position there is one already.
+        let at_ms = at_ms + 1_000;
+        if index.is_multiple_of(3) {
+            return Some(Payload::Alarm { place, speed_kmh, heading_deg, at_ms });
+        }
+        Some(Payload::Picture { place, speed_kmh, heading_deg, at_ms, jpeg: scene::picture(self.key, at_ms) })
     }
 
     /// Washers listen, or their modems dial; everybody else dials when it has something to say.

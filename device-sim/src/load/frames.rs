@@ -94,7 +94,7 @@ impl Connection {
         }
         let mut frames = Vec::with_capacity(usize::try_from(load.frames).unwrap_or(0));
         for number in 0..load.frames {
-            frames.push(dialect.frame(&payload(load.kind, number, load.first_ms + i64::from(number) * 1000))?);
+            frames.extend(dialect.frames(&payload(load.kind, number, load.first_ms + i64::from(number) * 1000))?);
         }
         Ok(Self { stream, dialect, frames })
     }

@@ -35,7 +35,7 @@ impl Dialect for Logger {
         Vec::new()
     }
 
-    fn frame(&mut self, payload: &Payload) -> Result<(u64, Bytes)> {
+    fn frames(&mut self, payload: &Payload) -> Result<Vec<(u64, Bytes)>> {
         let Payload::Hj212 { cn, at_ms, items } = payload else { bail!("HJ 212 sends data segments") };
         let (time, ms) = stamp(*at_ms);
         // A number no other frame of this logger has: the data time, moved on when it was used before.
@@ -52,7 +52,7 @@ impl Dialect for Logger {
             flag: Some(5),
             packet: None,
         };
-        Ok((number, encode(&head, &format!("DataTime={time};{items}")).into()))
+        Ok(vec![(number, encode(&head, &format!("DataTime={time};{items}")).into())])
     }
 
     fn read(&mut self, input: &mut BytesMut) -> Vec<Heard> {

@@ -1,13 +1,17 @@
-//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions.
+//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions, sends pictures in sub-packets, and
+//! the file of an alarm over a connection of its own ([`upload`]).
+
+mod upload;
 
 use super::Payload;
 use super::tcp::{Dialect, Heard};
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
+use model::geo::Wgs84;
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
 use protocol::jt808::{
-    Authenticate, Decoded, Event, Framer, Message, Parts, Phone, Position, Register, RegisterForm, Version, encode, id,
-    status, time_bcd,
+    Authenticate, Decoded, Event, Framer, Item, Media, MediaEvent, MediaForm, Message, Parts, Phone, Position,
+    Register, RegisterForm, Version, encode, encode_all, id, status, time_bcd,
 };
 
 #[derive(Debug)]
@@ -17,9 +21,10 @@ pub struct Terminal {
     own_id: Vec<u8>,
     serial: u16,
     framer: Framer,
+    uploads: upload::Uploads,
 }
 
-const VERSION: Version = Version::V2013;
+pub(super) const VERSION: Version = Version::V2013;
 /// GBK of the plate field; the registration is by phone.
 const PLATE: &[u8] = b"SIM";
 
@@ -27,7 +32,7 @@ impl Terminal {
     pub fn new(phone: &str) -> Result<Self> {
         let own_id = phone.as_bytes().get(phone.len().saturating_sub(7)..).unwrap_or_default().to_vec();
         let phone = Phone::from_digits(phone, VERSION).with_context(|| format!("{phone} is no phone number"))?;
-        Ok(Self { phone, own_id, serial: 0, framer: Framer::new() })
+        Ok(Self { phone, own_id, serial: 0, framer: Framer::new(), uploads: upload::Uploads::default() })
     }
 
     fn next(&mut self, message: &Message<'_>) -> (u16, Bytes) {
@@ -35,6 +40,22 @@ impl Terminal {
         self.serial = self.serial.wrapping_add(1);
         (serial, encode(VERSION, &self.phone, serial, message).into())
     }
+}
+
+fn position(place: Wgs84, (speed_kmh, heading_deg): (f64, u16), fixed: bool, at_ms: i64) -> Result<Position<'static>> {
+    let stamp = LocalStamp::of(EventTime(at_ms), BEIJING_OFFSET_MINUTES).fields().context("a time of our age")?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in China and a truck's speed")]
+    Ok(Position {
+        alarm: 0,
+        status: status::IGNITION | if fixed { status::FIXED } else { 0 },
+        lat_e6: (place.lat * 1e6).round() as i32,
+        lon_e6: (place.lon * 1e6).round() as i32,
+        altitude_m: 110,
+        speed_dkmh: (speed_kmh * 10.0).round() as u16,
+        course_degree: heading_deg,
+        time_bcd: time_bcd(stamp),
+        items: Vec::new(),
+    })
 }
 
 impl Dialect for Terminal {
@@ -55,29 +76,38 @@ impl Dialect for Terminal {
         vec![encode(VERSION, &phone, serial, &Message::Register(register)).into()]
     }
 
-    fn frame(&mut self, payload: &Payload) -> Result<(u64, Bytes)> {
-        let Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms } = payload else {
-            bail!("JT/T 808 sends positions")
-        };
-        let stamp = LocalStamp::of(EventTime(*at_ms), BEIJING_OFFSET_MINUTES).fields().context("a time of our age")?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a place in China and a truck's speed"
-        )]
-        let position = Position {
-            alarm: 0,
-            status: status::IGNITION | if *fixed { status::FIXED } else { 0 },
-            lat_e6: (place.lat * 1e6).round() as i32,
-            lon_e6: (place.lon * 1e6).round() as i32,
-            altitude_m: 110,
-            speed_dkmh: (speed_kmh * 10.0).round() as u16,
-            course_degree: *heading_deg,
-            time_bcd: time_bcd(stamp),
-            items: Vec::new(),
-        };
-        let (serial, frame) = self.next(&Message::Position(position));
-        Ok((u64::from(serial), frame))
+    fn frames(&mut self, payload: &Payload) -> Result<Vec<(u64, Bytes)>> {
+        match payload {
+            Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms } => {
+                let position = position(*place, (*speed_kmh, *heading_deg), *fixed, *at_ms)?;
+                let (serial, frame) = self.next(&Message::Position(position));
+                Ok(vec![(u64::from(serial), frame)])
+            }
+            Payload::Picture { place, speed_kmh, heading_deg, at_ms, jpeg } => {
+                let place = position(*place, (*speed_kmh, *heading_deg), true, *at_ms)?;
+                // The second of the day is a number that no other picture of that day has.
+                let id = u32::try_from(at_ms.div_euclid(1_000).rem_euclid(86_400)).unwrap_or(0);
+                let head = MediaEvent { id, kind: 0, format: 0, event: 1, channel: 1 };
+                let media = Media { head, form: MediaForm::Place(place), data: jpeg };
+                let first = self.serial;
+                let frames = encode_all(VERSION, &self.phone, first, &Message::Media(media));
+                let frames = frames.context("a picture of less than 65,535 packets")?;
+                self.serial = first.wrapping_add(u16::try_from(frames.len()).unwrap_or(u16::MAX));
+                let numbered = frames.into_iter().zip(0_u16..);
+                Ok(numbered.map(|(frame, at)| (first.wrapping_add(at).into(), frame.into())).collect())
+            }
+            Payload::Alarm { place, speed_kmh, heading_deg, at_ms } => {
+                let mut position = position(*place, (*speed_kmh, *heading_deg), true, *at_ms)?;
+                let alarm = upload::alarm(&self.own_id, position.time_bcd);
+                let value = upload::item(alarm, &position);
+                position.items.push(Item { id: upload::ITEM, value: &value });
+                let (serial, frame) = self.next(&Message::Position(position));
+                Ok(vec![(u64::from(serial), frame)])
+            }
+            Payload::Json { .. } | Payload::Hj212 { .. } | Payload::Polled { .. } => {
+                bail!("JT/T 808 sends positions, pictures and alarms")
+            }
+        }
     }
 
     fn read(&mut self, input: &mut BytesMut) -> Vec<Heard> {
@@ -98,8 +128,14 @@ impl Dialect for Terminal {
                 Message::PlatformReply { id: id::AUTHENTICATE, result, .. } => {
                     heard.push(Heard::Refused(format!("authentication: result {result}")));
                 }
-                Message::PlatformReply { serial, id: id::POSITION, result: 0 } => {
+                Message::PlatformReply { serial, id: id::POSITION | id::MEDIA, result: 0 } => {
                     heard.push(Heard::Answer(u64::from(serial)));
+                }
+                Message::AttachmentsWanted(wanted) => {
+                    let (serial, phone) = (parts.header.serial, self.phone);
+                    let reply = Message::TerminalReply { serial, id: id::ATTACHMENTS_WANTED, result: 0 };
+                    heard.push(Heard::Reply(self.next(&reply).1));
+                    self.uploads.send(phone, &wanted);
                 }
                 _ => {}
             }

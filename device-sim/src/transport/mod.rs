@@ -51,6 +51,21 @@ pub enum Payload {
         fixed: bool,
         at_ms: i64,
     },
+    /// What a truck's camera saw, in sub-packets.
+    Picture {
+        place: Wgs84,
+        speed_kmh: f64,
+        heading_deg: u16,
+        at_ms: i64,
+        jpeg: Vec<u8>,
+    },
+    /// An alarm of active safety (Su-biao) whose picture is sent when the platform asks for it.
+    Alarm {
+        place: Wgs84,
+        speed_kmh: f64,
+        heading_deg: u16,
+        at_ms: i64,
+    },
     /// Nothing is sent; a Modbus server answers when it is asked.
     Polled {
         at_ms: i64,

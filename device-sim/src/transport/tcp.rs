@@ -20,8 +20,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(10);
 pub trait Dialect: Send {
     /// What to say first on a new connection; empty: nothing.
     fn hello(&mut self) -> Vec<Bytes>;
-    /// The frame of a payload and the number its answer will carry.
-    fn frame(&mut self, payload: &Payload) -> Result<(u64, Bytes)>;
+    /// The frames of a payload, each with the number its answer will carry.
+    fn frames(&mut self, payload: &Payload) -> Result<Vec<(u64, Bytes)>>;
     /// Takes what has arrived; returns what it means.
     fn read(&mut self, input: &mut BytesMut) -> Vec<Heard>;
 }
@@ -46,7 +46,16 @@ pub struct FrameLink<D> {
     ready: bool,
     greets: bool,
     input: BytesMut,
-    outstanding: VecDeque<(u64, Bytes)>,
+    outstanding: VecDeque<Sent>,
+}
+
+/// A frame that was not answered yet.
+#[derive(Debug, Clone)]
+struct Sent {
+    number: u64,
+    frame: Bytes,
+    /// The last of its payload: when it is answered, the payload is.
+    is_last: bool,
 }
 
 impl<D: Dialect> FrameLink<D> {
@@ -63,15 +72,18 @@ impl<D: Dialect> FrameLink<D> {
     }
 
     pub async fn send(&mut self, payload: &Payload, tally: &Tally) -> Result<()> {
-        let (number, frame) = self.dialect.frame(payload)?;
-        while self.outstanding.len() >= WINDOW {
-            self.step(ANSWER_WAIT, tally).await;
-        }
-        self.outstanding.push_back((number, frame.clone()));
-        if self.stream.is_some() && self.ready {
-            self.write(&frame).await;
-        } else {
-            self.step(Duration::ZERO, tally).await;
+        let frames = self.dialect.frames(payload)?;
+        let count = frames.len();
+        for (at, (number, frame)) in frames.into_iter().enumerate() {
+            while self.outstanding.len() >= WINDOW {
+                self.step(ANSWER_WAIT, tally).await;
+            }
+            self.outstanding.push_back(Sent { number, frame: frame.clone(), is_last: at + 1 == count });
+            if self.stream.is_some() && self.ready {
+                self.write(&frame).await;
+            } else {
+                self.step(Duration::ZERO, tally).await;
+            }
         }
         Ok(())
     }
@@ -131,8 +143,8 @@ impl<D: Dialect> FrameLink<D> {
     /// Data may flow: sends what was not answered before.
     async fn open(&mut self) {
         self.ready = true;
-        for (_, frame) in self.outstanding.clone() {
-            self.write(&frame).await;
+        for sent in self.outstanding.clone() {
+            self.write(&sent.frame).await;
         }
     }
 
@@ -140,8 +152,9 @@ impl<D: Dialect> FrameLink<D> {
         for heard in self.dialect.read(&mut self.input) {
             match heard {
                 Heard::Answer(number) => {
-                    if let Some(at) = self.outstanding.iter().position(|(own, _)| *own == number) {
-                        self.outstanding.remove(at);
+                    if let Some(at) = self.outstanding.iter().position(|sent| sent.number == number)
+                        && self.outstanding.remove(at).is_some_and(|sent| sent.is_last)
+                    {
                         tally.acknowledged.fetch_add(1, Ordering::Relaxed);
                     }
                 }

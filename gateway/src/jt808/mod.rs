@@ -1,4 +1,5 @@
-//! JT/T 808 over TCP: register, authenticate, then everything is stored and answered.
+//! JT/T 808 over TCP and UDP: register, authenticate, then everything is stored and answered. The files of alarms come over a connection of
+//! their own ([`attachments`]).
 //!
 //! | frame | answer | kept |
 //! |---|---|---|
@@ -11,20 +12,26 @@
 //! | anything after it | 0x8001 result 0 after the append (0x0004: 0x8004; 0x0A00: result 3; 0x0001, 0x0005, 0x0201, 0x0500: none) | journal |
 //! | the packet that completes a medium (0x0801) | 0x8001, then 0x8800 | journal |
 //! | the last packet of a message that lacks others | 0x8001, then 0x8003 (a medium of 2011: 0x8800) with their numbers | journal |
+//! | an alarm of active safety with attachments, where somebody takes them | 0x8001, then 0x9208 | journal |
 //! | check or length wrong | as anything when the device's strictness forgives, else none | journal with remark, or refused sample |
 //!
 //! Heartbeats are journaled too: they are contact, and silence is judged from the journal.
 
+pub mod attachments;
 mod session;
 #[cfg(test)]
 mod tests;
 mod trains;
+mod udp;
 
 pub use session::Jt808Session;
+pub use udp::{UdpConfig, serve_udp};
 
 use crate::edge::Edge;
 use crate::tcp::{self, TcpConfig};
+use attachments::Attachments;
 use model::envelope::ProtocolKind;
+use std::sync::Arc;
 use std::time::Duration;
 use tls::Ports;
 use tokio_util::sync::CancellationToken;
@@ -43,5 +50,17 @@ impl Default for Jt808Config {
 
 /// Serves until `cancel`.
 pub async fn serve(ports: impl Into<Ports>, edge: Edge, config: Jt808Config, cancel: CancellationToken) {
-    tcp::serve(ports, ProtocolKind::Jt808, edge, config.tcp, cancel, Jt808Session::new).await;
+    serve_asking(ports, edge, config, None, cancel).await;
+}
+
+/// The same, and alarms are asked for their attachments.
+pub async fn serve_asking(
+    ports: impl Into<Ports>,
+    edge: Edge,
+    config: Jt808Config,
+    attachments: Option<Arc<Attachments>>,
+    cancel: CancellationToken,
+) {
+    let make = move |opening| Jt808Session::with(opening, attachments.clone());
+    tcp::serve(ports, ProtocolKind::Jt808, edge, config.tcp, cancel, make).await;
 }

@@ -1,5 +1,6 @@
 //! What a JT/T 808 connection decides.
 
+use super::attachments::{Ask, Asking, Attachments};
 use super::trains::{Part, Say, Trains};
 use crate::intake::Carried;
 use crate::metrics;
@@ -18,6 +19,7 @@ use protocol::jt808::{
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 const OK: u8 = 0;
@@ -44,6 +46,8 @@ pub struct Jt808Session {
     registering: Option<Registering>,
     /// Behind a modem: whose frames alone are taken, whatever the terminal's code.
     carried: Option<Carried>,
+    /// Alarms whose attachments are asked for; `None`: nobody takes them.
+    asking: Option<Asking>,
 }
 
 #[derive(Debug)]
@@ -71,10 +75,17 @@ struct Pending {
     serial: u16,
     id: u16,
     part: Option<Part>,
+    /// Alarms in it whose attachments are to be asked for.
+    asks: Vec<Ask>,
 }
 
 impl Jt808Session {
     pub fn new(opening: Opening) -> Self {
+        Self::with(opening, None)
+    }
+
+    /// Asks for the attachments of alarms, too.
+    pub fn with(opening: Opening, attachments: Option<Arc<Attachments>>) -> Self {
         Self {
             door: Door::new(opening, ProtocolKind::Jt808),
             framer: Framer::new(),
@@ -83,8 +94,14 @@ impl Jt808Session {
             pending: VecDeque::new(),
             trains: Trains::default(),
             registering: None,
+            asking: attachments.map(Asking::new),
             carried: None,
         }
+    }
+
+    /// Somebody has authenticated.
+    pub(super) const fn is_known(&self) -> bool {
+        self.who.is_some()
     }
 
     /// For frames that come inside another protocol, whose credential is the identity: each must be of that device, and its
@@ -127,7 +144,7 @@ impl Jt808Session {
         self.door.opening.edge.directory.as_ref()
     }
 
-    fn on_frame(&mut self, raw: Bytes, garbage: usize, now: IngestTime, out: &mut Actions) {
+    pub(super) fn on_frame(&mut self, raw: Bytes, garbage: usize, now: IngestTime, out: &mut Actions) {
         self.door.garbage(garbage);
         let Some(parts) = Parts::split(&raw) else {
             self.door.refused(now, None, RefusalReason::Malformed, "too short for a header".to_owned(), &raw);
@@ -171,7 +188,8 @@ impl Jt808Session {
         };
         let Header { version, phone, serial, id, .. } = header;
         let part = Part::of(&parts);
-        self.pending.push_back(Pending { device: device.id, version, phone, serial, id, part });
+        let asks = self.asking.as_mut().map(|asking| asking.alarms(&parts)).unwrap_or_default();
+        self.pending.push_back(Pending { device: device.id, version, phone, serial, id, part, asks });
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Jt808Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
@@ -359,6 +377,10 @@ impl Jt808Session {
         if let Some(say) = whole {
             self.say(&phone, say, out);
         }
+        let orders = self.asking.as_ref().map(|asking| asking.orders(&phone, &pending.asks, now)).unwrap_or_default();
+        for order in &orders {
+            self.send(version, &phone, &order.message(), out);
+        }
         is_answered
     }
 
@@ -373,6 +395,14 @@ impl Jt808Session {
             Say::Missing { version, first, numbers } => (version, Message::ResendDown(Resend { first, numbers })),
         };
         self.send(version, phone, &message, out);
+    }
+
+    /// Asks for sub-packets that are missing.
+    fn ask_again(&mut self, phone: Option<Phone>, now: IngestTime, out: &mut Actions) {
+        let Some(phone) = phone else { return };
+        for say in self.trains.missing(now) {
+            self.say(&phone, say, out);
+        }
     }
 
     /// Closes when the credential no longer holds; asked only when the directory has changed.
@@ -484,10 +514,18 @@ impl Session for Jt808Session {
                 out.acknowledged.push((pending.device, Position { partition: committed.first.partition, seq }));
             }
         }
-        let Some(phone) = self.who.as_ref().map(|who| who.phone).or(carried_phone) else { return };
-        for say in self.trains.missing(now) {
-            self.say(&phone, say, out);
-        }
+        let phone = self.who.as_ref().map(|who| who.phone).or(carried_phone);
+        self.ask_again(phone, now, out);
+    }
+
+    fn due_in(&self, now: IngestTime) -> Option<Duration> {
+        self.who.as_ref()?;
+        self.trains.due_in_ms(now).map(Duration::from_millis)
+    }
+
+    fn on_tick(&mut self, now: IngestTime, out: &mut Actions) {
+        let phone = self.who.as_ref().map(|who| who.phone);
+        self.ask_again(phone, now, out);
     }
 
     fn on_change(&mut self, _now: IngestTime, out: &mut Actions) {
@@ -503,6 +541,7 @@ impl Session for Jt808Session {
     }
 
     fn on_close(&mut self, now: IngestTime) {
+        self.trains.close();
         self.door.leave_all(now);
     }
 

@@ -2,12 +2,12 @@
 
 use super::{Jt808Config, Jt808Session, serve};
 use crate::tcp::testing::{World, device};
-use crate::tcp::{Actions, CloseReason, Opening, Session};
+use crate::tcp::{Actions, CloseReason, Opening, Session, Signals, run};
 use model::envelope::{Channel, Position as Place, ProtocolKind, edge_remark};
 use model::id::DeviceId;
 use model::principal::Strictness;
 use model::seams::Committed;
-use model::time::IngestTime;
+use model::time::{IngestTime, ManualClock};
 use model::verdict::RefusalReason;
 use protocol::jt808::{
     Authenticate, Decoded, Event, Framer, Message, Packet, Parts, Phone, Position, Register, RegisterForm, Version,
@@ -16,6 +16,7 @@ use protocol::jt808::{
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 const NOW: IngestTime = IngestTime(1_767_240_000_000);
@@ -464,4 +465,51 @@ async fn a_second_login_of_a_phone_replaces_the_first() {
     served.await.unwrap();
     assert_eq!(world.wire.acknowledged.lock().unwrap().len(), 1);
     assert!(world.edge.online.is_empty());
+}
+
+/// The next answer on a stream.
+async fn next_said(stream: &mut tokio::io::DuplexStream) -> (u16, u16, u8) {
+    let mut wire = vec![stream.read_u8().await.unwrap()];
+    while wire.len() < 2 || wire.last() != Some(&0x7e) {
+        wire.push(stream.read_u8().await.unwrap());
+    }
+    said(&wire)[0]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_truncated_train_is_asked_for_as_time_passes_then_given_up_and_completed_by_what_comes_late() {
+    let world = world();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let mut edge = world.edge.clone();
+    edge.clock = Arc::<ManualClock>::clone(&clock);
+    let (mut stream, ours) = tokio::io::duplex(1 << 16);
+    let (cut, wake, cancel) = (CancellationToken::new(), Arc::<Notify>::default(), CancellationToken::new());
+    let (peer, signals) =
+        ("test".to_owned(), Signals { cut: cut.clone(), wake: Arc::clone(&wake), cancel: cancel.clone() });
+    let session = Jt808Session::new(Opening { edge: edge.clone(), connection: 1, peer, cut, wake });
+    let served = tokio::spawn(run(ours, session, edge, Jt808Config::default().tcp, signals));
+    stream.write_all(&authenticate(OLD, 1, "code-1")).await.unwrap();
+    assert_eq!(next_said(&mut stream).await, (id::PLATFORM_REPLY, 3, 0));
+    // The first of three packets, and then the terminal says nothing more.
+    let packet =
+        |number| encode_raw(OLD, &phone(OLD, 1), 20 + number, Some(Packet { total: 3, number }), id::BATCH, b"part");
+    stream.write_all(&packet(1)).await.unwrap();
+    world.inlet.frames(1).await;
+    world.inlet.release(&Ok(()));
+    assert_eq!(next_said(&mut stream).await, (id::PLATFORM_REPLY, 21, 0));
+    for _ in 0..3 {
+        clock.advance_ms(5_000);
+        assert_eq!(next_said(&mut stream).await, (id::RESEND_DOWN, 21, 2));
+    }
+    // Given up: however long it is silent, it is not asked again.
+    clock.advance_ms(60_000);
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
+    for number in [2, 3] {
+        stream.write_all(&packet(number)).await.unwrap();
+        world.inlet.frames(usize::from(number)).await;
+        world.inlet.release(&Ok(()));
+        assert_eq!(next_said(&mut stream).await, (id::PLATFORM_REPLY, 20 + number, 0));
+    }
+    cancel.cancel();
+    assert_eq!(served.await.unwrap(), CloseReason::Stopping);
 }

@@ -1,8 +1,9 @@
 //! Which sub-packets of a message came, so that missing ones can be asked for. Only numbers are kept, never bodies: settle puts the
 //! messages together, from the journal.
 //!
-//! A packet counts once it is on disk. Missing ones are asked for when the message's last packet is there, and again with any later frame
-//! when nothing of the message came for [`QUIET_MS`]; [`ASKS_MAX`] times at most.
+//! A packet counts once it is on disk. Missing ones are asked for when the message's last packet is there, and again whenever nothing of
+//! the message came for [`QUIET_MS`]; [`ASKS_MAX`] times at most, then the message is given up and counted. What comes of it all the same
+//! within [`AGE_MS`] still completes it.
 
 use crate::metrics;
 use model::time::IngestTime;
@@ -11,8 +12,8 @@ use std::collections::VecDeque;
 
 /// Unfinished messages of one terminal; beyond it the oldest is no longer asked for.
 const TRAINS_MAX: usize = 8;
-/// Packets of one message; one of more is stored and not asked for.
-const PACKETS_MAX: u32 = 4_096;
+/// Packets of one message, as many as settle puts together; one of more is stored and not asked for.
+const PACKETS_MAX: u32 = 2_048;
 const QUIET_MS: i64 = 5_000;
 const ASKS_MAX: u8 = 3;
 /// After it a message is no longer asked for, and a finished one no longer remembered.
@@ -107,6 +108,7 @@ struct Train {
     have: u32,
     touched: IngestTime,
     asked: u8,
+    given_up: bool,
 }
 
 /// The messages of one connection.
@@ -145,12 +147,28 @@ impl Trains {
         done(&part, train.medium)
     }
 
+    /// Milliseconds until [`Trains::missing`] has something to do; `None`: nothing is missing.
+    pub(super) fn due_in_ms(&self, now: IngestTime) -> Option<u64> {
+        let waiting = self.open.iter().filter(|train| !train.given_up);
+        let due = waiting.map(|train| QUIET_MS.saturating_sub(now.since_ms(train.touched)));
+        due.min().map(|ms| ms.max(0).unsigned_abs())
+    }
+
+    /// The connection ends: nobody can be asked any more.
+    pub(super) fn close(&mut self) {
+        given_up("closed", self.open.drain(..).filter(|train| !train.given_up).count());
+    }
+
     /// What to ask for now; what is returned counts as asked.
     pub(super) fn missing(&mut self, now: IngestTime) -> Vec<Say> {
         if self.open.is_empty() {
             return Vec::new();
         }
         self.expire(now);
+        for train in self.open.iter_mut().filter(|train| train.is_hopeless(now)) {
+            train.given_up = true;
+            given_up("asked", 1);
+        }
         let wanted = self.open.iter_mut().filter(|train| train.is_due(now));
         let wanted: Vec<_> = wanted.filter_map(|train| train.ask(now)).collect();
         ::metrics::counter!(metrics::JT808_ASKED_AGAIN_TOTAL).increment(u64::try_from(wanted.len()).unwrap_or(0));
@@ -170,8 +188,8 @@ impl Trains {
 
     fn begin(&mut self, key: Key, part: &Part, now: IngestTime) -> usize {
         if self.open.len() >= TRAINS_MAX {
-            self.open.pop_front();
-            given_up("room", 1);
+            let oldest = self.open.pop_front();
+            given_up("room", oldest.into_iter().filter(|train| !train.given_up).count());
         }
         let words = usize::try_from(key.total.div_ceil(64)).unwrap_or(0);
         self.open.push_back(Train {
@@ -183,14 +201,15 @@ impl Trains {
             have: 0,
             touched: now,
             asked: 0,
+            given_up: false,
         });
         self.open.len() - 1
     }
 
     fn expire(&mut self, now: IngestTime) {
-        let before = self.open.len();
-        self.open.retain(|train| now.since_ms(train.touched) <= AGE_MS);
-        given_up("age", before - self.open.len());
+        let is_old = |train: &Train| now.since_ms(train.touched) > AGE_MS;
+        given_up("age", self.open.iter().filter(|train| is_old(train) && !train.given_up).count());
+        self.open.retain(|train| !is_old(train));
         self.finished.retain(|(_, at, _)| now.since_ms(*at) <= AGE_MS);
     }
 }
@@ -234,6 +253,11 @@ impl Train {
     fn is_due(&self, now: IngestTime) -> bool {
         let first_time = self.asked == 0 && self.has(self.key.total);
         self.asked < ASKS_MAX && (first_time || now.since_ms(self.touched) >= QUIET_MS)
+    }
+
+    /// Asked for often enough, and nothing came.
+    fn is_hopeless(&self, now: IngestTime) -> bool {
+        !self.given_up && self.asked >= ASKS_MAX && now.since_ms(self.touched) >= QUIET_MS
     }
 
     fn ask(&mut self, now: IngestTime) -> Option<Say> {
@@ -283,6 +307,7 @@ mod tests {
             asked += trains.missing(now).len();
         }
         assert_eq!(asked, usize::from(ASKS_MAX));
+        assert_eq!(trains.due_in_ms(now), None, "given up");
         assert!(done(trains.came(part(5, 2), now).as_ref()));
         // Sent again, it asks for nothing.
         assert_eq!(trains.came(part(5, 3), now), None);

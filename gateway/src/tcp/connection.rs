@@ -8,12 +8,15 @@ use crate::metrics;
 use model::seams::{AppendError, Committed};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const READ_BYTES: usize = 4 * 1024;
+/// A session is asked no more often than this.
+const TICK_MIN: Duration = Duration::from_millis(20);
 
 type Done = (u64, Result<Committed, AppendError>);
 
@@ -111,6 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
                 return if ended { CloseReason::Peer } else { CloseReason::Stopping };
             }
             let room = !self.starved && self.outstanding < self.config.window_frames;
+            let tick = self.session.due_in(self.edge.clock.now()).map(|due| Instant::now() + due.max(TICK_MIN));
             // Every branch is cancel-safe: a token, a channel, a notice, a watch, a timer, one read.
             let step = tokio::select! {
                 biased;
@@ -120,6 +124,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
                 () = wake.notified() => self.on_wake().await,
                 Ok(()) = changes.changed() => self.on_change().await,
                 () = tokio::time::sleep_until(self.deadline()) => self.on_deadline(),
+                () = tokio::time::sleep_until(tick.unwrap_or(self.opened)), if tick.is_some() => self.on_tick().await,
                 read = reader.read(&mut buffer), if room && !stopping && !ended => match read {
                     Ok(0) => {
                         ended = true;
@@ -168,6 +173,13 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     async fn on_wake(&mut self) -> Result<(), CloseReason> {
         let mut out = Actions::default();
         self.session.on_wake(self.edge.clock.now(), &mut out);
+        self.perform(out).await?;
+        if self.starved { self.advance().await } else { Ok(()) }
+    }
+
+    async fn on_tick(&mut self) -> Result<(), CloseReason> {
+        let mut out = Actions::default();
+        self.session.on_tick(self.edge.clock.now(), &mut out);
         self.perform(out).await
     }
 
@@ -288,7 +300,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     }
 }
 
-const fn append_error_code(error: &AppendError) -> &'static str {
+pub(crate) const fn append_error_code(error: &AppendError) -> &'static str {
     match error {
         AppendError::Overloaded => "overloaded",
         AppendError::DiskFull => "disk_full",

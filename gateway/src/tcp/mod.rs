@@ -12,6 +12,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use connection::append_error_code;
 pub use connection::{Signals, run};
 pub use door::Door;
 pub use session::{Actions, CloseReason, Session};

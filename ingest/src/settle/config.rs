@@ -20,7 +20,7 @@ pub struct SettleConfig {
     pub split_per_device_bytes_max: usize,
     /// Packets of one split message.
     pub split_packets_max: u32,
-    /// The same for JT/T 808, where a picture has hundreds.
+    /// The same for JT/T 808, where a picture has hundreds; `split_per_device_bytes_max` holds as many.
     pub train_packets_max: u32,
     /// Codes that no profile maps, over all devices.
     pub foreign_max: usize,
@@ -38,11 +38,11 @@ impl Default for SettleConfig {
             skew_ms_max: 60_000,
             split_wait_ms: 10 * 60_000,
             split_max: 1_000,
-            split_bytes_max: 32 << 20,
+            split_bytes_max: 64 << 20,
             split_per_device_max: 8,
-            split_per_device_bytes_max: 512 << 10,
+            split_per_device_bytes_max: 2_304 << 10,
             split_packets_max: 64,
-            train_packets_max: 1_024,
+            train_packets_max: 2_048,
             foreign_max: 10_000,
             foreign_per_device_max: 256,
             dedupe_bytes_max: 8 << 20,

@@ -28,7 +28,8 @@ pub fn decode<'p>(
         | Channel::MqttReply
         | Channel::MqttThingsboard
         | Channel::HttpTelemetry
-        | Channel::HttpEvent => map::mqtt::decode(envelope, facts, profile, foreign),
+        | Channel::HttpEvent
+        | Channel::HttpPictures => map::mqtt::decode(envelope, facts, profile, foreign),
         // Without what births said: for a frame that is derived again.
         Channel::MqttSparkplug => match map::sparkplug::Read::of(&envelope.raw) {
             Ok(read) => map::sparkplug::decode(envelope, &read, View::default(), profile, foreign),
@@ -37,6 +38,7 @@ pub fn decode<'p>(
         Channel::MqttOnvif => map::onvif::decode(envelope, profile, foreign),
         Channel::Hj212Frame => map::hj212::decode(envelope, profile, foreign),
         Channel::Jt808Frame => map::jt808::decode(envelope, profile, foreign),
+        Channel::Jt808Attachment => map::jt808::attachment::decode(envelope, profile),
         Channel::ModbusReading => map::modbus::decode(envelope, profile, foreign),
     }
 }

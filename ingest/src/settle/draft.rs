@@ -2,6 +2,7 @@
 
 use super::profile::FactorRule;
 use super::{RAW_AT, REMARKS_MAX, remark};
+use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position};
 use model::id::DeviceId;
 use model::quantity::Quantity;
@@ -147,12 +148,14 @@ pub struct Draft<'p> {
     pub values: Vec<DraftValue<'p>>,
     pub fix: Option<Fix>,
     pub happening: Option<Box<Happening>>,
+    /// A picture or other file that it refers to by its hash.
+    pub blob: Option<Bytes>,
     pub remarks: Vec<Remark>,
 }
 
 impl Draft<'_> {
     pub fn new(key: RecordKey) -> Self {
-        Self { key, fault: None, values: Vec::new(), fix: None, happening: None, remarks: Vec::new() }
+        Self { key, fault: None, values: Vec::new(), fix: None, happening: None, blob: None, remarks: Vec::new() }
     }
 
     pub fn remark(&mut self, code: &str, place: &str) {

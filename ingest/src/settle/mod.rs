@@ -292,6 +292,7 @@ impl Settle {
             _ => Vec::new(),
         };
         if verdict != Verdict::Duplicate {
+            out.blobs.extend(draft.blob.take().map(|blob| (origin.device, blob)));
             origin.remark(&mut draft.remarks);
             let (key, remarks) = (draft.key, draft.remarks);
             let (received, position) = (origin.received, origin.position);

@@ -4,6 +4,7 @@ use super::draft::{Draft, Fault, Origin};
 use super::foreign::ForeignName;
 use crate::loss::LossDelta;
 use crate::quarantine::QuarantineEntry;
+use bytes::Bytes;
 use model::envelope::{Channel, Position};
 use model::id::DeviceId;
 use model::stream::Item;
@@ -21,6 +22,8 @@ pub struct Output {
     /// Codes met for the first time.
     pub foreign: Vec<ForeignName>,
     pub frames: Vec<FrameOutcome>,
+    /// What records of `items` refer to by hash, and who sent it: to be kept before anybody is told of them.
+    pub blobs: Vec<(DeviceId, Bytes)>,
     pub counts: Counts,
 }
 
@@ -53,6 +56,7 @@ impl Output {
         self.rederived.clear();
         self.foreign.clear();
         self.frames.clear();
+        self.blobs.clear();
         self.counts = Counts::default();
     }
 

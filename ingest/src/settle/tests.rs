@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 mod alarms;
 mod conventions;
+mod pictures;
 pub(crate) mod streams;
 mod trains;
 mod washes;
@@ -414,7 +415,7 @@ fn a_terminals_message_that_is_not_understood_is_quarantined_by_its_id() {
     let mut world = World::new();
     let mut put =
         |id, body: &[u8]| world.put(&frame(JT808, Channel::Jt808Frame, now(), &streams::jt808_frame(id, body)));
-    for id in [0x0001_u16, 0x0002, 0x0003, 0x0108, 0x0805] {
+    for id in [0x0001_u16, 0x0002, 0x0003, 0x0608, 0x0805] {
         let out = put(id, &[0; 5]);
         assert!(matches!(out.items[..], [Item::Contact { verdict: None, .. }]), "{id:04x}: {out:?}");
     }

@@ -1,5 +1,5 @@
-//! The settle worker: a thread that drives [`crate::settle`] over the journal and hands on what it did, in this order: chunk store's head, live
-//! hub, wire trace, judge. The judge's channel is bounded; when it is full, settle waits (and acknowledgements do not).
+//! The settle worker: a thread that drives [`crate::settle`] over the journal and hands on what it did, in this order: blob store, chunk
+//! store's head, live hub, wire trace, judge. The judge's channel is bounded; when it is full, settle waits (and acknowledgements do not).
 //!
 //! It starts after the store's cursor S. A batch is what one read of the journal gave. When the head is old or half full, it is handed to the
 //! sealer together with the split messages that wait, at a batch's end. So S is always the end of a batch, and a restart replays whole
@@ -18,6 +18,7 @@ use crate::quarantine::WireTrace;
 use crate::settle::{Output, PastError, Settle, SettleConfig};
 use model::envelope::Position;
 use model::facts::Facts;
+use model::seams::{BlobError, BlobStore};
 use model::stream::Batch;
 use model::time::{Clock, IngestTime};
 pub use past::StorePast;
@@ -38,6 +39,8 @@ pub struct WorkerParts {
     pub hub: LiveHub,
     pub trace: Arc<WireTrace>,
     pub fan_out: Option<FanOutFeed>,
+    /// Where pictures go that came in frames; `None`: nowhere, they stay in the journal.
+    pub blobs: Option<Arc<dyn BlobStore>>,
     /// To the judge; bounded. When it is full settle waits.
     pub judge: mpsc::Sender<Batch>,
     /// The judge's cursor J: nothing is sealed beyond it.
@@ -113,6 +116,7 @@ impl Worker {
             hub: parts.hub,
             trace: parts.trace,
             fan_out: parts.fan_out,
+            blobs: parts.blobs,
             judge: parts.judge,
             settled: settled_tx,
             clock: parts.clock,
@@ -176,6 +180,7 @@ struct Line {
     hub: LiveHub,
     trace: Arc<WireTrace>,
     fan_out: Option<FanOutFeed>,
+    blobs: Option<Arc<dyn BlobStore>>,
     judge: mpsc::Sender<Batch>,
     settled: watch::Sender<Position>,
     clock: Arc<dyn Clock>,
@@ -215,6 +220,7 @@ impl Line {
 
     /// Gives the batch to everybody behind; returns how long the judge let us wait.
     fn hand_on(&mut self) -> Result<Duration, WorkerError> {
+        self.keep_blobs();
         self.out.foreign.extend_from_slice(self.settle.take_new_foreign());
         self.store.append(&self.out, self.up_to);
         self.settle.handed_over();
@@ -247,6 +253,21 @@ impl Line {
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!(SETTLE_LAG_ENTRIES).set(lag as f64);
         Ok(waited)
+    }
+
+    /// Before anybody is told of the records that refer to them. A full or failing store costs the picture its place there, counted by the
+    /// store; its bytes stay in the journal, and settle goes on.
+    fn keep_blobs(&mut self) {
+        let Some(store) = &self.blobs else { return };
+        for (device, bytes) in self.out.blobs.drain(..) {
+            match store.put(device, &bytes) {
+                Ok(_) => {}
+                Err(error @ (BlobError::Full | BlobError::TooLarge(_))) => {
+                    tracing::debug!(%device, bytes = bytes.len(), %error, "a picture found no room");
+                }
+                Err(error) => tracing::error!(%device, %error, "failed to keep a picture; it stays in the journal"),
+            }
+        }
     }
 
     fn send(&self, batch: Batch) -> Result<Duration, WorkerError> {

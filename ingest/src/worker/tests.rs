@@ -78,6 +78,7 @@ impl House {
             hub: hub.clone(),
             trace: Arc::clone(&trace),
             fan_out: None,
+            blobs: None,
             judge,
             judged,
             clock: Arc::<ManualClock>::clone(&self.clock),

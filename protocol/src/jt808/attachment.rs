@@ -40,6 +40,22 @@ pub struct AlarmId<'a> {
 }
 
 impl<'a> AlarmId<'a> {
+    /// As it is on the wire: 16 or 40 bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.form.widths().2);
+        self.write_form(&mut bytes);
+        bytes
+    }
+
+    /// What [`AlarmId::to_bytes`] gave; `None` for another length.
+    pub fn of_bytes(bytes: &'a [u8]) -> Option<Self> {
+        let form = [AlarmForm::SuBiao, AlarmForm::YueBiao].into_iter().find(|form| form.widths().2 == bytes.len())?;
+        let (terminal, rest) = bytes.split_at_checked(form.widths().0)?;
+        let (time_bcd, rest) = rest.split_first_chunk()?;
+        let ([number, attachments], reserve) = rest.split_first_chunk()?;
+        Some(Self { form, terminal, time_bcd: *time_bcd, number: *number, attachments: *attachments, reserve })
+    }
+
     pub(super) fn read_form<S: Source<'a>>(source: &mut S, form: AlarmForm) -> Result<Self, WireError> {
         let (terminal, reserve, _) = form.widths();
         source.group(&bytes("alarm_id", "报警标识号", "alarm id"), |source| {

@@ -139,6 +139,27 @@ pub(super) fn read_safety<'a, S: Source<'a>>(
     })
 }
 
+impl SafetyAlarm<'_> {
+    /// The item's value, as [`read_safety`] takes it; five bytes of specifics where there is a level.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = self.id.to_be_bytes().to_vec();
+        out.extend([self.flag, self.kind]);
+        if let Some(level) = self.level {
+            out.push(level);
+            super::source::padded(&mut out, self.specific, 5);
+        }
+        let place = &self.place;
+        out.push(place.speed_kmh);
+        out.extend(place.altitude_m.to_be_bytes());
+        out.extend(place.lat_e6.to_be_bytes());
+        out.extend(place.lon_e6.to_be_bytes());
+        out.extend(place.time_bcd);
+        out.extend(place.vehicle.to_be_bytes());
+        out.extend(self.alarm.to_bytes());
+        out
+    }
+}
+
 fn read_start<'a, S: Source<'a>>(source: &mut S, form: AlarmForm) -> Result<(u32, u8), WireError> {
     let id = source.u32(&field("safety_id", "报警 ID", "alarm number of the terminal").clause(clause(form)))?;
     Ok((id, source.u8(&names("flag", "标志状态", "state", FLAG))?))
@@ -228,5 +249,27 @@ impl Tyre {
     fn trace<'a, S: Source<'a>>(source: &mut S) -> Result<(), WireError> {
         use super::source::Body;
         Self::read(source).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Item, ItemValue};
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_alarm_is_written_as_it_is_read(
+            item in prop::sample::select(vec![(0x64_u8, 47_usize), (0x64, 71), (0x65, 47), (0x65, 71), (0x67, 41), (0x67, 65)]),
+            bytes in prop::collection::vec(any::<u8>(), 71),
+        ) {
+            let value = &bytes[..item.1];
+            let read = Item { id: item.0, value }.read();
+            let (ItemValue::Adas(alarm) | ItemValue::Dsm(alarm) | ItemValue::BlindSpot(alarm)) = read else { panic!("{read:?}") };
+            prop_assert_eq!(alarm.to_bytes(), value);
+            let id = alarm.alarm.to_bytes();
+            prop_assert_eq!(AlarmId::of_bytes(&id), Some(alarm.alarm));
+        }
     }
 }

@@ -61,8 +61,12 @@ fn copy(from: &Path, to: &Path) -> Result<u64> {
             bytes += copy(&source, &target)?;
         } else if kind.is_file() && entry.file_name() != "serving.lock" {
             bytes += std::fs::copy(&source, &target).with_context(|| format!("copy {}", source.display()))?;
-            File::open(&target)
-                .and_then(|file| file.sync_all())
+            // A picture's age is that of its file.
+            let age = entry.metadata().and_then(|metadata| metadata.modified());
+            File::options()
+                .append(true)
+                .open(&target)
+                .and_then(|file| age.and_then(|age| file.set_modified(age)).and_then(|()| file.sync_all()))
                 .with_context(|| format!("sync {}", target.display()))?;
         } else if !kind.is_file() {
             bail!("copy {}: it is neither a file nor a folder", source.display());

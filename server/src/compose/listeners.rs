@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tls::{Acceptor, Gate, Keeper, Ports};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,9 @@ pub(super) struct Listeners {
     pub(super) jt808: Ports,
     /// Modems with Modbus slaves behind them.
     pub(super) dtu: Ports,
+    pub(super) jt808_udp: Option<UdpSocket>,
+    /// Files of alarms.
+    pub(super) attachments: Ports,
     pub(super) web: Ports,
 }
 
@@ -30,6 +33,11 @@ impl Listeners {
             hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls).await?,
             jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls).await?,
             dtu: dtu_ports(gateway, tls).await?,
+            jt808_udp: bind_udp(gateway.jt808_udp).await?,
+            attachments: match &gateway.attachments {
+                Some(own) => ports("jt808.attachments", own.plain, own.tls, tls).await?,
+                None => Ports::default(),
+            },
             web: ports("web", web.listen, web.tls_listen, tls).await?,
         })
     }
@@ -58,6 +66,12 @@ async fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Opti
     let Some(address) = address else { return Ok(None) };
     let bound = TcpListener::bind(address).await;
     Ok(Some(bound.with_context(|| format!("listen at {address} ({name}.{key})"))?))
+}
+
+async fn bind_udp(address: Option<SocketAddr>) -> Result<Option<UdpSocket>> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = UdpSocket::bind(address).await;
+    Ok(Some(bound.with_context(|| format!("listen at {address} (jt808.udp_listen)"))?))
 }
 
 /// The certificate in use and the bounds of its handshakes.

@@ -6,6 +6,7 @@
 //! ```
 
 mod brokers;
+mod files;
 mod judge;
 mod listeners;
 mod machine;
@@ -23,6 +24,7 @@ use dashboards::{AppState, Parts, Pulse, WebConfig};
 use database::{Database, Options};
 use gateway::budget::Budget;
 use gateway::edge::Edge;
+use gateway::jt808::attachments::Attachments;
 use ingest::chunks::{ChunkConfig, ChunkStore};
 use ingest::journal::layer::Disk;
 use ingest::journal::{Journal, JournalConfig};
@@ -47,6 +49,7 @@ pub(crate) struct Stores {
     pub(crate) main: Database,
     pub(crate) chunks: Database,
     pub(crate) ledger: Ledger,
+    pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -67,8 +70,8 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
     let main = Database::open(main).await.context("open the database")?;
     let chunks = Database::open(chunks).await.context("open the chunk store's database")?;
     let keys = Keys::open(&config.data_dir).context("open the key file")?;
-    let ledger = Ledger::open(main.clone(), keys, Arc::clone(&clock)).await.context("open the registers")?;
-    Ok(Stores { main, chunks, ledger, clock })
+    let ledger = Ledger::open(main.clone(), keys.clone(), Arc::clone(&clock)).await.context("open the registers")?;
+    Ok(Stores { main, chunks, ledger, keys, clock })
 }
 
 /// Runs until a signal or a failed task, then stops in order. `Err` before everything is up, or when a task failed.
@@ -162,6 +165,7 @@ fn open_journal(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<Journal>>
 struct System {
     edge: Edge,
     front: gateway::mqtt::Front,
+    attachments: Option<Arc<Attachments>>,
     journal: Arc<Journal>,
     porch: Arc<Porch>,
     worker: Worker,
@@ -172,10 +176,11 @@ struct System {
 
 impl System {
     async fn start(config: &Config, stores: Stores, journal: Arc<Journal>, phases: &Phases) -> Result<Self> {
-        let Stores { main, chunks: chunks_db, ledger, clock } = stores;
+        let Stores { main, chunks: chunks_db, ledger, keys, clock } = stores;
         let chunks =
             ChunkStore::open(chunks_db.clone(), ChunkConfig::default()).await.context("open the chunk store")?;
         ensure_whole(&journal, chunks.cursor(), "settle")?;
+        let blobs = files::open(config, &clock)?;
         let porch = Arc::new(Porch::new(PorchConfig::default()));
         machine::restore_porch(&config.data_dir, &porch);
         let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
@@ -216,6 +221,7 @@ impl System {
                 hub: hub.clone(),
                 trace: Arc::clone(&trace),
                 fan_out: Some(FanOutFeed::new(front.fan_out(), Arc::clone(&listened))),
+                blobs: Some(Arc::clone(&blobs)),
                 judge: batches,
                 judged: judged_seen,
                 clock: Arc::clone(&clock),
@@ -236,16 +242,14 @@ impl System {
         phases
             .feeds
             .spawn("outbox", outbox::run(ledger.clone(), Arc::clone(&journal), main.clone(), phases.feeds.token()));
-        let journal_bytes = Arc::new(AtomicU64::new(0));
-        let measured = (config.data_dir.clone(), Arc::clone(&journal_bytes));
-        let house = ticks::House::new((&journal, &chunks, &porch, &clock), measured, config.quarantine);
-        phases.feeds.spawn("house", ticks::keep_house(house, phases.feeds.token()));
+        let journal_bytes = start_house(config, (&journal, &chunks, &porch, &clock), phases);
         let projection = projection::start(config, &chunks, worker.settled(), &ledger, phases)?;
         let app = AppState::new(Parts {
             ledger,
             cases: Cases::new(main),
             judge: handle,
             chunks,
+            blobs: Arc::clone(&blobs),
             hub,
             trace,
             porch: Arc::clone(&porch),
@@ -257,7 +261,8 @@ impl System {
             config: web_config(config),
             stop: phases.page.token(),
         });
-        Ok(Self { edge, front, journal, porch, worker, settle_stop, app, chunks_db })
+        let attachments = files::attachments(config, keys, blobs);
+        Ok(Self { edge, front, attachments, journal, porch, worker, settle_stop, app, chunks_db })
     }
 
     fn open_ports(&self, config: &Config, listeners: Listeners, phases: &Phases) {
@@ -278,11 +283,13 @@ impl System {
         });
         let mut own = gateway::jt808::Jt808Config::default();
         own.tcp.connections_max = count(gateway.jt808_connections_max);
-        let serving = gateway::jt808::serve(listeners.jt808, edge.clone(), own, stop.clone());
+        let files = self.attachments.clone();
+        let serving = gateway::jt808::serve_asking(listeners.jt808, edge.clone(), own, files, stop.clone());
         phases.gateway.spawn("jt808", async move {
             serving.await;
             Ok(())
         });
+        files::open_ports(self, config, (listeners.jt808_udp, listeners.attachments), phases);
         if gateway.modbus {
             let mut own = gateway::modbus::ModbusConfig::default();
             own.dtu.connections_max = count(gateway.dtu_connections_max);
@@ -340,6 +347,19 @@ impl System {
     }
 }
 
+/// The housekeeping, and what it measures of the journal.
+fn start_house(
+    config: &Config,
+    of: (&Arc<Journal>, &ChunkStore, &Arc<Porch>, &Arc<dyn Clock>),
+    phases: &Phases,
+) -> Arc<AtomicU64> {
+    let journal_bytes = Arc::new(AtomicU64::new(0));
+    let measured = (config.data_dir.clone(), Arc::clone(&journal_bytes));
+    let house = ticks::House::new(of, measured, config.quarantine);
+    phases.feeds.spawn("house", ticks::keep_house(house, phases.feeds.token()));
+    journal_bytes
+}
+
 fn start_front(config: &Config, edge: &Edge, phases: &Phases) -> Result<gateway::mqtt::Front> {
     let mut own = gateway::mqtt::MqttConfig::new(config.data_dir.join("mqtt"));
     own.connections_max = count(config.gateway.mqtt_connections_max);
@@ -372,6 +392,7 @@ fn web_config(config: &Config) -> WebConfig {
         secure_cookie: config.web.https,
         trusted_proxies: config.web.trusted_proxies.clone(),
         district: config.district.clone(),
+        picture_bytes_max: config.pictures.picture_bytes_max,
         listeners,
         ..WebConfig::default()
     }

@@ -55,6 +55,7 @@ async fn decide_in(config: &Config, folder: &std::path::Path, what: Part) -> Res
             hub: LiveHub::new(LiveConfig::default()),
             trace: Arc::new(WireTrace::new(WireTraceConfig::default())),
             fan_out: None,
+            blobs: None,
             judge: batches,
             judged: judged_seen,
             clock,

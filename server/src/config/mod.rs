@@ -4,12 +4,14 @@
 //! `config/example.toml` shows every key with its default; a test compares the two.
 
 mod broker;
+mod pictures;
 mod reader;
 mod tls;
 
 pub(crate) use broker::Broker;
 use dashboards::Network;
 use ingest::chunks::QuarantineRetention;
+pub(crate) use pictures::{Attachments, Pictures};
 use reader::Section;
 pub(crate) use reader::{Environment, Problem};
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) journal: Journal,
     pub(crate) gateway: Gateway,
     pub(crate) brokers: Vec<Broker>,
+    pub(crate) pictures: Pictures,
     pub(crate) web: Web,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
@@ -60,6 +63,8 @@ pub(crate) struct Gateway {
     pub(crate) jt808: Option<SocketAddr>,
     pub(crate) jt808_tls: Option<SocketAddr>,
     pub(crate) jt808_connections_max: u64,
+    pub(crate) jt808_udp: Option<SocketAddr>,
+    pub(crate) attachments: Option<Attachments>,
     pub(crate) modbus: bool,
     /// Where 4G modems with Modbus slaves behind them dial in.
     pub(crate) dtu: Option<SocketAddr>,
@@ -141,6 +146,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             ..gateway(root)
         },
         brokers: broker::read(root, environment),
+        pictures: root.section("pictures", pictures::pictures),
         web: root.section("web", |s| Web {
             listen: s.listen("listen", "127.0.0.1:8080"),
             tls_listen: s.tls_listen("0.0.0.0:8443"),
@@ -174,6 +180,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
 
 /// Two listeners cannot share a port, neither at one address nor where one of them listens at all addresses.
 fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
+    let files = config.gateway.attachments.as_ref();
     let listeners = [
         ("mqtt.listen", config.gateway.mqtt),
         ("hj212.listen", config.gateway.hj212),
@@ -185,6 +192,8 @@ fn one_listener_each(config: &Config, problems: &mut Vec<Problem>) {
         ("modbus.dtu_listen", config.gateway.dtu),
         ("modbus.dtu_tls_listen", config.gateway.dtu_tls),
         ("web.tls_listen", config.web.tls_listen),
+        ("jt808.attachments.listen", files.and_then(|own| own.plain)),
+        ("jt808.attachments.tls_listen", files.and_then(|own| own.tls)),
         ("metrics.listen", config.metrics_listen),
     ];
     let known: Vec<(&str, SocketAddr)> =
@@ -234,8 +243,10 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
     };
     let (hj212, hj212_tls, hj212_connections_max) =
         root.section("hj212", |s| framed(s, "127.0.0.1:9212", "0.0.0.0:9213"));
-    let (jt808, jt808_tls, jt808_connections_max) =
-        root.section("jt808", |s| framed(s, "127.0.0.1:9808", "0.0.0.0:9809"));
+    let ((jt808, jt808_tls, jt808_connections_max), jt808_udp, attachments) = root.section("jt808", |s| {
+        let udp = s.address("udp_listen", "off", "0.0.0.0:9808");
+        (framed(s, "127.0.0.1:9808", "0.0.0.0:9809"), udp, s.section("attachments", pictures::attachments))
+    });
     let (modbus, dtu, dtu_tls, dtu_connections_max) = root.section("modbus", |s| {
         (
             s.flag("poll", true),
@@ -256,6 +267,8 @@ fn gateway(root: &mut Section<'_>) -> Gateway {
         jt808,
         jt808_tls,
         jt808_connections_max,
+        jt808_udp,
+        attachments,
         modbus,
         dtu,
         dtu_tls,

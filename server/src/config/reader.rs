@@ -184,7 +184,8 @@ impl<'a> Section<'a> {
         self.address(key, "off", example)
     }
 
-    fn address(&mut self, key: &'static str, default: &str, example: &str) -> Option<SocketAddr> {
+    /// An address that is off, or has a default.
+    pub(crate) fn address(&mut self, key: &'static str, default: &str, example: &str) -> Option<SocketAddr> {
         let text = self.text(key).unwrap_or_else(|| default.to_owned());
         if text == "off" {
             return None;

@@ -51,6 +51,7 @@ pub(super) fn wanted_by(config: &Config, problems: &mut Vec<Problem>) {
         ("jt808.tls_listen", config.gateway.jt808_tls),
         ("modbus.dtu_tls_listen", config.gateway.dtu_tls),
         ("web.tls_listen", config.web.tls_listen),
+        ("jt808.attachments.tls_listen", config.gateway.attachments.as_ref().and_then(|own| own.tls)),
     ];
     let wanting = listeners.iter().find(|(_, address)| address.is_some());
     let told = problems.iter().any(|problem| problem.key == "tls.certificate" || problem.key == "tls.key");

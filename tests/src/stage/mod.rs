@@ -51,7 +51,7 @@ pub async fn start_show(folder: &Path, size: Size, config: &str) -> Result<Show>
     crate::Api::login_first(&server.url(), "demo", &once, &password).await.context("set the password")?;
     bar.finish_and_clear();
     let bar = step("starting the fleet");
-    let fleet = staged.fleet(&server, &["--pacing=demo", "--back-minutes=2", "--length-minutes=20"])?;
+    let fleet = staged.fleet(&server, &["--pacing=demo", "--back-minutes=2", "--length-minutes=20", "--pictures"])?;
     server.metric_reaches("ingest_settle_records_total", 100.0, Duration::from_secs(60)).await?;
     bar.finish_and_clear();
     Ok(Show { server, staged, fleet, user: "demo".into(), password })

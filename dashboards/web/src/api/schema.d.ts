@@ -824,6 +824,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pictures/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A picture or file of a device, by its SHA-256
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_pictures_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/profiles": {
         parameters: {
             query?: never;
@@ -1254,6 +1274,8 @@ export interface components {
             history: components["schemas"]["AlertEvent"][];
             limit?: components["schemas"]["LimitRow"] | null;
             permit?: components["schemas"]["PermitRef"] | null;
+            /** @description Of the subject's devices while it lasted, newest first. */
+            pictures: components["schemas"]["PictureRow"][];
             place?: components["schemas"]["Place"] | null;
         };
         AlertEvent: {
@@ -1412,6 +1434,8 @@ export interface components {
             /** @description What this person may do with it now; the page offers nothing else. */
             allowed_moves: components["schemas"]["AllowedMove"][];
             evidence: components["schemas"]["Evidence"][];
+            /** @description Of the subject's devices while its episodes lasted, newest first; they are kept as long as the case. */
+            pictures: components["schemas"]["PictureRow"][];
             /** @description Oldest first. */
             timeline: components["schemas"]["CaseEvent"][];
         };
@@ -1693,6 +1717,8 @@ export interface components {
             at: components["schemas"]["Time"];
             end?: components["schemas"]["Time"] | null;
             kind: components["schemas"]["RecordKind"];
+            /** @description SHA-256 of pictures that we have; their bytes: `GET /pictures/{hash}`. */
+            pictures?: string[];
             plate?: string | null;
             what: string;
         };
@@ -2320,6 +2346,15 @@ export interface components {
             next?: string;
             /** Format: int64 */
             total?: number;
+        };
+        /** @description A picture of an event; its bytes: `GET /pictures/{hash}`. */
+        PictureRow: {
+            at: components["schemas"]["Time"];
+            device?: components["schemas"]["DeviceRef"] | null;
+            /** @description SHA-256, 64 hex digits. */
+            hash: string;
+            /** @description What the event was: `vehicle_exit`, `media`, `alarm_attachment` … */
+            what: string;
         };
         /** @description A WGS-84 place as `[lon, lat]`, like `GeoJSON`. */
         Place: number[];
@@ -3658,6 +3693,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["DevicePayload"];
+                "multipart/form-data": {
+                    event: components["schemas"]["DevicePayload"];
+                } & {
+                    [key: string]: string;
+                };
             };
         };
         responses: {
@@ -4344,6 +4384,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PermitRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pictures_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
                 };
             };
             /** @description A problem */

@@ -1,12 +1,16 @@
-//! JT/T 808 → positions and events. 0x0200, 0x0201 and 0x0500 give one position, 0x0704 one for each in it; media, pass-through bytes, the
-//! driver's card, attributes and parameters are events ([`happening`]); messages without data are signs of life, and any other is quarantined
-//! by its id, so that it can be settled once it is understood.
+//! JT/T 808 → positions and events. 0x0200, 0x0201 and 0x0500 give one position, 0x0704 one for each in it, and each alarm of active safety
+//! in their items is an event beside it ([`safety`]); media, pass-through bytes, the driver's card, attributes and parameters are events
+//! ([`happening`]), so are bus data, recorder data, waybills and compressed blocks ([`report`]) and the files of an alarm ([`attachment`]);
+//! messages without data are signs of life, and any other is quarantined by its id, so that it can be settled once it is understood.
 //!
 //! The time is the terminal's, without a zone (by the standard GMT+8): it becomes an instant through the profile's offset. Beside the fix a
 //! record has ignition and load state (status bits 0 and 8–9), mileage, signal and satellites. These codes are fixed by the standard; where a
 //! profile has the table `truck`, cover, bed and load are read as it says ([`truck`]), and other items of vendors are left in the raw frame.
 
+pub mod attachment;
 mod happening;
+mod report;
+mod safety;
 pub mod truck;
 
 use super::datum::to_wgs84;
@@ -42,13 +46,13 @@ pub fn decode_whole<'p>(envelope: &Envelope, whole: &Whole, profile: &'p Profile
 
 fn read<'p>(envelope: &Envelope, id: u16, decoded: &jt808::Decoded<'_>, profile: &'p Profile) -> Decoded<'p> {
     match &decoded.message {
-        Message::Position(position) => Decoded::Drafts(vec![draft(envelope, position, profile)]),
+        Message::Position(position) => Decoded::Drafts(drafts(envelope, position, profile).collect()),
         Message::PositionReply(reply) | Message::VehicleControlReply(reply) => {
-            Decoded::Drafts(vec![draft(envelope, &reply.position, profile)])
+            Decoded::Drafts(drafts(envelope, &reply.position, profile).collect())
         }
         Message::Batch(batch) => {
             let mut drafts: Vec<_> =
-                batch.positions.iter().map(|position| draft(envelope, position, profile)).collect();
+                batch.positions.iter().flat_map(|position| drafts(envelope, position, profile)).collect();
             // What the batch holds and could not be read is a record all the same.
             for problem in decoded.problems.iter().filter(|problem| problem.code == ProblemCode::BatchElement) {
                 let mut lost = super::draft(envelope.device, RecordKind::Position, EventTime(envelope.received.0));
@@ -58,6 +62,12 @@ fn read<'p>(envelope: &Envelope, id: u16, decoded: &jt808::Decoded<'_>, profile:
             if drafts.is_empty() { Decoded::Nothing } else { Decoded::Drafts(drafts) }
         }
         Message::Other { .. } if WITHOUT_DATA.contains(&id) => Decoded::Nothing,
+        Message::Other { body, .. } if decoded.problems.is_empty() && report::is_known(id) => {
+            match report::of(id, body) {
+                Some(told) => Decoded::Drafts(vec![event(envelope, told, profile)]),
+                None => Decoded::Unreadable(Fault::not_understood(format!("0x{id:04X} body_truncated"))),
+            }
+        }
         Message::Other { .. } => {
             let why = decoded.problems.first().map(|why| format!(" {} at offset {}", why.code.code(), why.offset));
             Decoded::Unreadable(Fault::not_understood(format!("0x{id:04X}{}", why.unwrap_or_default())))
@@ -76,8 +86,8 @@ fn read<'p>(envelope: &Envelope, id: u16, decoded: &jt808::Decoded<'_>, profile:
     }
 }
 
-/// Messages that carry no measurement: general reply, heartbeat, logout, time and sub-packets wanted, registration, authentication, and answers
-/// to questions of ours (upgrade, question, areas, stored media, photo, key, sound and video, recordings).
+/// Messages that carry no measurement: general reply, heartbeat, logout, time and sub-packets wanted, registration, authentication, what
+/// belongs to the connection of attachments, and answers to questions of ours (areas, stored media, photo, key, sound and video, recordings).
 const WITHOUT_DATA: &[u16] = &[
     id::TERMINAL_REPLY,
     id::HEARTBEAT,
@@ -86,8 +96,6 @@ const WITHOUT_DATA: &[u16] = &[
     id::RESEND_UP,
     id::REGISTER,
     id::AUTHENTICATE,
-    id::UPGRADE_RESULT,
-    0x0302,
     id::AREAS,
     id::MEDIA_FOUND,
     id::SHOOT_REPLY,
@@ -95,6 +103,9 @@ const WITHOUT_DATA: &[u16] = &[
     id::AV_ATTRIBUTES,
     id::RECORDINGS,
     id::RECORDINGS_UPLOADED,
+    id::ATTACHMENTS,
+    id::FILE_INFO,
+    id::FILE_DONE,
 ];
 
 fn event<'p>(envelope: &Envelope, told: Told<'_>, profile: &'p Profile) -> Draft<'p> {
@@ -113,9 +124,23 @@ fn event<'p>(envelope: &Envelope, told: Told<'_>, profile: &'p Profile) -> Draft
         end: None,
         plate: None,
         attributes: told.attributes,
-        pictures: Vec::new(),
+        pictures: told.picture.into_iter().collect(),
     }));
+    draft.blob = told.blob;
+    for (code, place) in told.remarks {
+        draft.remark(code, &place);
+    }
     draft
+}
+
+/// A position, and the alarms of active safety in its items.
+fn drafts<'p>(
+    envelope: &Envelope,
+    position: &Position<'_>,
+    profile: &'p Profile,
+) -> impl Iterator<Item = Draft<'p>> + use<'p> {
+    let alarms: Vec<_> = safety::of(position).into_iter().map(|told| event(envelope, told, profile)).collect();
+    std::iter::once(draft(envelope, position, profile)).chain(alarms)
 }
 
 /// The terminal's clock has no zone.

@@ -8,6 +8,7 @@ use crate::settle::draft::{Decoded, Draft, Fault};
 use crate::settle::foreign::Foreign;
 use crate::settle::hash;
 use crate::settle::profile::Profile;
+use model::blob::Pictures;
 use model::envelope::{Channel, Envelope};
 use model::facts::Facts;
 use model::geo::{Gcj02, Wgs84};
@@ -21,7 +22,10 @@ pub fn decode<'p>(envelope: &Envelope, facts: &Facts, profile: &'p Profile, fore
     if envelope.channel == Channel::MqttReply {
         return Decoded::Nothing;
     }
-    let document = match payload::read(&envelope.raw) {
+    let Some((pictures, text)) = pictures(envelope) else {
+        return Decoded::Unreadable(Fault::not_understood("not an event with pictures"));
+    };
+    let document = match payload::read(text) {
         Ok(document) => document,
         Err(problem) => return Decoded::Unreadable(Fault::not_understood(problem.to_string())),
     };
@@ -29,10 +33,36 @@ pub fn decode<'p>(envelope: &Envelope, facts: &Facts, profile: &'p Profile, fore
     for reading in &document.readings {
         drafts.push(read(envelope, reading, facts, profile, foreign));
     }
+    attach(&mut drafts, &pictures);
     if !document.problems.is_empty() {
         problems(envelope, &document, &mut drafts);
     }
     Decoded::Drafts(drafts)
+}
+
+/// The pictures that came beside a payload, and the payload.
+fn pictures(envelope: &Envelope) -> Option<(Pictures, &[u8])> {
+    if envelope.channel != Channel::HttpPictures {
+        return Some((Pictures::default(), &envelope.raw));
+    }
+    let end = envelope.raw.iter().position(|byte| *byte == b'\n')?;
+    let (line, text) = envelope.raw.split_at_checked(end)?;
+    Some((serde_json::from_slice(line).ok()?, text))
+}
+
+/// A picture that an event names by its part takes that name's place; one that nobody names belongs to the first event.
+fn attach(drafts: &mut [Draft<'_>], pictures: &Pictures) {
+    for (name, id) in &pictures.pictures {
+        let mut named = false;
+        let mut events = drafts.iter_mut().filter_map(|draft| draft.happening.as_mut());
+        for own in events.by_ref().flat_map(|event| event.pictures.iter_mut()).filter(|own| *own == name) {
+            *own = id.reference();
+            named = true;
+        }
+        if !named && let Some(first) = drafts.iter_mut().find_map(|draft| draft.happening.as_mut()) {
+            first.pictures.push(id.reference());
+        }
+    }
 }
 
 fn read<'p>(

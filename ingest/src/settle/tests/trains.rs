@@ -1,6 +1,7 @@
 //! JT/T 808 sub-packets, and the messages that are events.
 
 use super::*;
+use bytes::Bytes;
 use model::record::SettledRecord;
 use protocol::jt808::{
     Driver, DriverCard, Event, Framer, Message, Packet, Parameter, Parameters, Passthrough, Phone, Position as Wire,
@@ -66,7 +67,7 @@ fn attribute<'r>(record: &'r SettledRecord, name: &str) -> &'r str {
 #[test]
 fn a_picture_in_packets_is_one_event_with_its_place_and_hash() {
     let mut world = World::new();
-    let data: Vec<u8> = [0xFF, 0xD8].into_iter().chain((0..3_000_u16).map(|n| n.to_le_bytes()[0])).collect();
+    let data: Vec<u8> = [0xFF, 0xD8, 0xFF].into_iter().chain((1..3_000_u16).map(|n| n.to_le_bytes()[0])).collect();
     let mut packets = train(65_534, id::MEDIA, &picture(42, 30, &data), 4);
     packets.swap(0, 2);
     for packet in &packets[..3] {
@@ -81,6 +82,8 @@ fn a_picture_in_packets_is_one_event_with_its_place_and_hash() {
     let expected = <sha2::Sha256 as sha2::Digest>::digest(&data);
     let expected = expected.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(attribute(record, "sha256"), expected);
+    assert_eq!(record.body.happening.as_ref().unwrap().pictures, [format!("sha256:{expected}")]);
+    assert_eq!(out.blobs, [(record.key.device, Bytes::from(data))], "what the event refers to is kept first");
     assert!(record.body.fix.is_some_and(|fix| fix.fixed));
     assert_eq!((record.remarks[0].code.as_str(), record.remarks[0].place.as_str()), (RAW_AT, "3,2,1,4"));
     let sum = total(&world);
@@ -127,9 +130,12 @@ fn a_medium_of_2011_is_numbered_in_its_body_and_has_one_head() {
         raw(u16::try_from(number).unwrap() * 10, None, id::MEDIA, &body)
     };
     assert!(records(&world.put(&part(2, &[0xAB; 700]))).is_empty());
-    let out = world.put(&part(1, &[0xFF, 0xD8, 1, 1]));
+    let out = world.put(&part(1, &[0xFF, 0xD8, 0xFF, 1]));
     let [record] = records(&out)[..] else { panic!("{out:?}") };
     assert_eq!((attribute(record, "bytes"), attribute(record, "media_id")), ("704", "7"));
+    let whole = [&[0xFF, 0xD8, 0xFF, 1][..], &[0xAB; 700]].concat();
+    assert_eq!((out.blobs.len(), &out.blobs[0].1[..]), (1, &whole[..]), "the heads are not in it");
+    assert_eq!(record.body.happening.as_ref().unwrap().pictures.len(), 1);
     assert_eq!(record.key.at.0, now().0);
 }
 
@@ -256,4 +262,23 @@ proptest! {
         prop_assert_eq!(expected.1, (true, 0, 10, 0));
         prop_assert_eq!(run(&all), expected);
     }
+}
+
+#[test]
+fn what_is_called_a_picture_and_is_none_is_kept_and_not_shown_as_one() {
+    let mut world = World::new();
+    let out = world.put(&raw(1, None, id::MEDIA, &picture(5, 31, b"<svg onload='x'>")));
+    let [record] = records(&out)[..] else { panic!("{out:?}") };
+    assert!(record.body.happening.as_ref().unwrap().pictures.is_empty());
+    assert_eq!(record.remarks[0].code, "no_picture");
+    assert_eq!(out.blobs.len(), 1);
+}
+
+#[test]
+fn a_picture_sent_again_is_a_duplicate_and_kept_once() {
+    let mut world = World::new();
+    let frame = raw(1, None, id::MEDIA, &picture(5, 31, &[0xFF, 0xD8, 0xFF, 0]));
+    assert_eq!(world.put(&frame).blobs.len(), 1);
+    let again = world.put(&frame);
+    assert_eq!((records(&again).len(), again.blobs.len()), (0, 0));
 }

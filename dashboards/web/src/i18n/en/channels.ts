@@ -10,8 +10,10 @@ export default {
     mqtt_onvif: 'MQTT (ONVIF events)',
     http_telemetry: 'HTTP telemetry',
     http_event: 'HTTP events',
+    http_pictures: 'HTTP event with pictures',
     hj212_frame: 'HJ 212',
     jt808_frame: 'JT/T 808',
+    jt808_attachment: 'JT/T 808 alarm file',
     modbus_reading: 'Modbus',
   },
   broker: {

@@ -10,8 +10,10 @@ export default {
     mqtt_onvif: 'MQTT（ONVIF 事件）',
     http_telemetry: 'HTTP 遥测',
     http_event: 'HTTP 事件',
+    http_pictures: 'HTTP 事件（含图片）',
     hj212_frame: 'HJ 212',
     jt808_frame: 'JT/T 808',
+    jt808_attachment: 'JT/T 808 报警附件',
     modbus_reading: 'Modbus',
   },
   broker: {
