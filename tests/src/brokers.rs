@@ -41,7 +41,9 @@ impl Broker {
     /// User name and password, where there must be some.
     pub const fn login(&self) -> (&'static str, &'static str) {
         match self.kind {
-            Kind::Mosquitto | Kind::Nats => ("", ""),
+            Kind::Mosquitto => ("", ""),
+            // It takes any, but not an empty one.
+            Kind::Nats => ("lantian", "lantian"),
             Kind::Rabbit => ("guest", "guest"),
         }
     }
