@@ -453,11 +453,13 @@ fn polled(row: &Device, poll: &ModbusPoll, facts: &Facts, told: &mut Told<'_>) {
         let Some(theirs) = &other.poll else { continue };
         let Ok(at) = theirs.address.parse::<Endpoint>() else { continue };
         if at == endpoint && modem.is_some() && theirs.dtu != poll.dtu {
-            told.bad("poll.dtu", format!("{} is behind the same modem and says otherwise of its packet", other.code));
+            return told
+                .bad("poll.dtu", format!("{} is behind the same modem and says otherwise of its packet", other.code));
         }
         let shared = at != endpoint && at.serial_path().is_some() && at.serial_path() == endpoint.serial_path();
         if shared {
-            told.bad("poll.address", format!("{} is on the same port as {at}; write the same speed", other.code));
+            return told
+                .bad("poll.address", format!("{} is on the same port as {at}; write the same speed", other.code));
         }
     }
 }

@@ -9,7 +9,7 @@ const FRAMES: &[u8] = include_bytes!("../testdata/hj212/frames.txt");
 const STREAMS: &[u8] = include_bytes!("../testdata/hj212/streams.txt");
 const MESSAGES: &str = include_str!("../testdata/jt808_messages.tsv");
 /// The clauses that every deviation is listed of, and how many statements each has.
-const CLAUSES: [(&str, usize); 5] = [("1.4", 22), ("1.5", 6), ("2.3", 12), ("2.4", 32), ("5", 22)];
+const CLAUSES: [(&str, usize); 5] = [("1.4", 22), ("1.5", 6), ("2.3", 12), ("2.4", 32), ("5", 23)];
 
 fn titles(file: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(file).into_owned();
@@ -53,7 +53,7 @@ fn every_known_deviation_is_shown_by_a_frame_or_a_test_that_is_there() {
         let [clause, what, shown] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("three columns: {line}") };
         *rows.entry(clause).or_default() += 1;
         println!("{clause:<4} {what}");
-        for evidence in shown.split(" ; ") {
+        for evidence in shown.split(" | ") {
             let (kind, name) = evidence.split_once(' ').unwrap_or((evidence, ""));
             let there = match kind {
                 "212" => frames.contains(name),

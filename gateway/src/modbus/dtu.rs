@@ -269,7 +269,8 @@ impl Session for DtuSession {
         self.door.leave_all(now);
     }
 
+    /// A packet that does not end is none: after the time of a frame it is shown as what came, and the modem may dial again.
     fn is_partial(&self) -> bool {
-        false
+        self.line.is_none() && !self.knocked && !self.input.is_empty()
     }
 }

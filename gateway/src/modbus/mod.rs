@@ -59,7 +59,7 @@ impl Default for ModbusConfig {
             connect_timeout: Duration::from_secs(5),
             backoff_max: Duration::from_mins(5),
             append_timeout: Duration::from_secs(5),
-            dtu: TcpConfig { connections_max: 4_096, ..TcpConfig::default() },
+            dtu: TcpConfig { connections_max: 4_096, frame_timeout: Duration::from_secs(5), ..TcpConfig::default() },
         }
     }
 }

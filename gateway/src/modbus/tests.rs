@@ -6,6 +6,7 @@ mod serial;
 mod slave;
 
 use super::{ModbusConfig, points, serve};
+use crate::tcp::TcpConfig;
 use crate::tcp::testing::{World, modbus_device};
 use model::envelope::Channel;
 use model::id::DeviceId;
@@ -91,7 +92,8 @@ fn poll(address: &str, unit: u8, registers: Vec<Register>) -> ModbusPoll {
 }
 
 fn config() -> ModbusConfig {
-    ModbusConfig { directory_poll: Duration::from_millis(10), ..ModbusConfig::default() }
+    let dtu = TcpConfig { frame_timeout: Duration::from_millis(300), ..ModbusConfig::default().dtu };
+    ModbusConfig { directory_poll: Duration::from_millis(10), dtu, ..ModbusConfig::default() }
 }
 
 fn no_ports() -> tls::Ports {

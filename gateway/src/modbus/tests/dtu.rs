@@ -138,6 +138,17 @@ async fn a_modem_that_comes_again_replaces_its_older_connection_and_one_whose_de
 }
 
 #[tokio::test]
+async fn a_registration_that_does_not_end_is_shown_as_what_came() {
+    let line = packet(DtuForm::Line, "", "");
+    let running = Running::new(vec![behind(IMEI, 1, Some(line))]).await;
+    let (asked, modem) = running.dial(&[b"stranger-7"]).await;
+    modem.await.unwrap();
+    let knock = running.world.doorstep.knocks.lock().unwrap()[0].clone();
+    assert_eq!((knock.identity.as_str(), asked.load(Ordering::SeqCst)), ("stranger-7", 0));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_registration_are_shown_and_end_the_connection() {
     let line = packet(DtuForm::Line, "", "");
     let running = Running::new(vec![behind(IMEI, 1, Some(line))]).await;
