@@ -18,6 +18,7 @@ use ingest::quarantine::{Porch, QuarantineList, WireTrace};
 use ledger::Ledger;
 use model::envelope::{Position, ProtocolKind};
 use model::facts::Facts;
+use model::gatekeeper::Gatekeeper;
 use model::time::{Clock, EventTime, IngestTime};
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -42,6 +43,8 @@ pub struct Parts {
     /// Fed with each batch by the wiring.
     pub pulse: Pulse,
     pub machine: Arc<dyn Machine>,
+    /// What the edge knows of addresses.
+    pub gate: Arc<dyn Gatekeeper>,
     pub clock: Arc<dyn Clock>,
     pub config: WebConfig,
     /// Closes the live sockets.
@@ -164,6 +167,7 @@ pub struct Inner {
     pub settled: watch::Receiver<Position>,
     pub pulse: Pulse,
     pub machine: Arc<dyn Machine>,
+    pub gate: Arc<dyn Gatekeeper>,
     pub clock: Arc<dyn Clock>,
     pub config: WebConfig,
     pub stop: CancellationToken,
@@ -171,6 +175,8 @@ pub struct Inner {
     /// Open alerts, kept by [`crate::run`].
     pub(crate) book: Book,
     pub(crate) throttle: Throttle,
+    /// The same for claim codes.
+    pub(crate) claiming: Throttle,
     /// Places for payloads over HTTP on their way to the disk.
     pub(crate) arrivals: Semaphore,
     pub(crate) sockets: Sockets,
@@ -203,6 +209,7 @@ impl AppState {
             settled,
             pulse,
             machine,
+            gate,
             clock,
             config,
             stop,
@@ -223,12 +230,14 @@ impl AppState {
             settled,
             pulse,
             machine,
+            gate,
             clock,
             config,
             stop,
             started,
             book: Book::default(),
             throttle: Throttle::default(),
+            claiming: Throttle::default(),
             arrivals: Semaphore::new(arrivals::IN_FLIGHT_MAX),
             sockets,
             kpi: watch::channel(Arc::default()).0,

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tls::{Acceptor, Gate, Keeper, Ports};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,33 +21,44 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    pub(super) async fn bind(config: &Config, tls: Option<&Tls>) -> Result<Self> {
+    pub(super) fn bind(config: &Config, tls: Option<&Tls>) -> Result<Self> {
         let (gateway, web) = (&config.gateway, &config.web);
         Ok(Self {
-            mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls).await?,
-            hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls).await?,
-            jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls).await?,
-            web: ports("web", web.listen, web.tls_listen, tls).await?,
+            mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls)?,
+            hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls)?,
+            jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls)?,
+            web: ports("web", web.listen, web.tls_listen, tls)?,
         })
     }
 }
 
-async fn ports(
+fn ports(
     name: &'static str,
     plain: Option<SocketAddr>,
     secured: Option<SocketAddr>,
     tls: Option<&Tls>,
 ) -> Result<Ports> {
-    let listener = bind(name, "listen", plain).await?;
-    let secured = bind(name, "tls_listen", secured).await?;
+    let listener = bind(name, "listen", plain)?;
+    let secured = bind(name, "tls_listen", secured)?;
     Ok(Ports { plain: listener, tls: secured.zip(tls.map(|tls| tls.acceptor(name))) })
 }
 
-async fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>> {
+fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>> {
     let Some(address) = address else { return Ok(None) };
-    let bound = TcpListener::bind(address).await;
-    Ok(Some(bound.with_context(|| format!("listen at {address} ({name}.{key})"))?))
+    Ok(Some(listen(address).with_context(|| format!("listen at {address} ({name}.{key})"))?))
 }
+
+/// With room for a street of devices that come back at once: a queue that overflows costs each of them a second or more. The
+/// system may have a smaller bound of its own (`net.core.somaxconn`).
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
 
 /// The certificate in use and the bounds of its handshakes.
 pub(super) struct Tls {
