@@ -52,6 +52,7 @@ bench: need-rust need-node
 	@cargo xtask tools
 	@$(MAKE) -s build
 	@target/release/stage bench
+	@target/release/stage bench-edge
 	@cargo bench -q --locked -p lantian-ingest -p lantian-rules -p lantian-protocol
 	@cd protocol/peer && cargo run -q --release --locked
 

@@ -87,6 +87,11 @@ async fn read_out(request: Request, next: Next) -> Response {
     let request = request.map(|body| Body::new(Lent { body: Some(body), rest: rest.clone() }));
     let response = next.run(request).await;
     let left = rest.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if response.status() == StatusCode::GATEWAY_TIMEOUT && left.as_ref().is_some_and(|body| !body.is_end_stream()) {
+        // We were not slow: the body did not come.
+        return ApiError::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the request's body did not come in time")
+            .into_response();
+    }
     if let Some(mut body) = left.filter(|_| response.status() == StatusCode::PAYLOAD_TOO_LARGE) {
         let mut read = 0;
         let reading = async {

@@ -18,6 +18,7 @@ use ingest::quarantine::{Porch, QuarantineList, WireTrace};
 use ledger::Ledger;
 use model::envelope::{Position, ProtocolKind};
 use model::facts::Facts;
+use model::gatekeeper::Gatekeeper;
 use model::seams::BlobStore;
 use model::time::{Clock, EventTime, IngestTime};
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub struct Parts {
     /// Fed with each batch by the wiring.
     pub pulse: Pulse,
     pub machine: Arc<dyn Machine>,
+    /// What the edge knows of addresses.
+    pub gate: Arc<dyn Gatekeeper>,
     pub clock: Arc<dyn Clock>,
     pub config: WebConfig,
     /// Closes the live sockets.
@@ -171,6 +174,7 @@ pub struct Inner {
     pub settled: watch::Receiver<Position>,
     pub pulse: Pulse,
     pub machine: Arc<dyn Machine>,
+    pub gate: Arc<dyn Gatekeeper>,
     pub clock: Arc<dyn Clock>,
     pub config: WebConfig,
     pub stop: CancellationToken,
@@ -178,6 +182,8 @@ pub struct Inner {
     /// Open alerts, kept by [`crate::run`].
     pub(crate) book: Book,
     pub(crate) throttle: Throttle,
+    /// The same for claim codes.
+    pub(crate) claiming: Throttle,
     /// Places for payloads over HTTP on their way to the disk.
     pub(crate) arrivals: Semaphore,
     /// Places for requests with pictures that are being read.
@@ -213,6 +219,7 @@ impl AppState {
             settled,
             pulse,
             machine,
+            gate,
             clock,
             config,
             stop,
@@ -234,12 +241,14 @@ impl AppState {
             settled,
             pulse,
             machine,
+            gate,
             clock,
             config,
             stop,
             started,
             book: Book::default(),
             throttle: Throttle::default(),
+            claiming: Throttle::default(),
             arrivals: Semaphore::new(arrivals::IN_FLIGHT_MAX),
             uploads: Semaphore::new(pictures::UPLOADS_MAX),
             sockets,

@@ -1,10 +1,12 @@
 //! The route table: every route under `/api/v1`, one line each, in the order of the pages.
 
 use crate::access::Access;
+use crate::dto::addresses::{AddressList, LiftBan};
 use crate::dto::alerts::{Acknowledge, AlertDetail, AlertQuery, AlertRow, NewComment};
 use crate::dto::arrivals::{Arrived, DevicePayload};
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
+use crate::dto::claims::{ClaimHandout, ClaimList, NewClaim, Provision, Provisioned};
 use crate::dto::devices::{
     CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, EventsQuery, FrameRow, InstallationRow,
     LossDay, LossQuery, NewDevice, NewInstallation, SetEnabled,
@@ -16,8 +18,8 @@ use crate::dto::live::{EventLive, LiveMessage, LiveRequest};
 use crate::dto::map::MapData;
 use crate::dto::overview::Overview;
 use crate::dto::quarantine::{
-    AcceptUnknown, QuarantineQuery, QuarantinedRecord, Rederive, RederiveReport, RefusedList, RejectUnknown,
-    UnknownIdentity,
+    AcceptUnknown, QuarantineQuery, QuarantinedRecord, Rederive, RederiveReport, RefusedList, RefusedQuery,
+    RejectUnknown, UnknownIdentity,
 };
 use crate::dto::registers::{
     CalendarRow, GridRow, LimitRevision, LimitRow, OfficeRow, PermitQuery, PermitRow, ProfileRow, PutLimit, PutPermit,
@@ -29,8 +31,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    alerts, arrivals, auth, cases, credentials, devices, explain, frames, imports, map, overview, pictures, quarantine,
-    registers, rules, series, subjects, users,
+    addresses, alerts, arrivals, auth, cases, claims, credentials, devices, explain, frames, imports, map, overview,
+    pictures, quarantine, registers, rules, series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
@@ -198,8 +200,15 @@ pub(crate) fn routes() -> Vec<Route> {
             .to(quarantine::accept),
         post("/quarantine/unknown/reject", DEVICES, "Turn it away").body::<RejectUnknown>().to(quarantine::reject),
         get("/quarantine/refused", DEVICES, "Frames that were not taken")
+            .query::<RefusedQuery>()
             .reply::<RefusedList>()
             .to(quarantine::refused),
+        get("/quarantine/addresses", DEVICES, "Addresses refused for a while, and devices read more slowly")
+            .reply::<AddressList>()
+            .to(addresses::list),
+        post("/quarantine/addresses/lift", DEVICES, "End a ban and forget what led to it")
+            .body::<LiftBan>()
+            .to(addresses::lift),
         get("/quarantine/records", OWN, "Acknowledged but not stored, newest first")
             .query::<QuarantineQuery>()
             .reply_page::<QuarantinedRecord>()
@@ -208,6 +217,16 @@ pub(crate) fn routes() -> Vec<Route> {
             .body::<Rederive>()
             .reply::<RederiveReport>()
             .to(quarantine::rederive),
+        get("/claims", DEVICES, "Claim codes, and the devices that showed one").reply::<ClaimList>().to(claims::list),
+        post("/claims", DEVICES, "New claim code; it is shown this once")
+            .body::<NewClaim>()
+            .reply::<ClaimHandout>()
+            .to(claims::create),
+        post("/claims/{id}/revoke", DEVICES, "No device gets anything for it any more").to(claims::revoke),
+        post("/provision", Access::Public, "A device shows a claim code and gets a credential of its own, once")
+            .body::<Provision>()
+            .reply::<Provisioned>()
+            .to(claims::provision),
         get("/limits", VIEW, "Limit rows").reply_list::<LimitRow>().to(registers::limits),
         put("/limits", LIMITS, "New limit row, or the next edit of one")
             .body::<PutLimit>()

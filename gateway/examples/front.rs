@@ -3,6 +3,7 @@
 //! and answers at once, so it must never be used for anything else.
 
 use lantian_gateway::Edge;
+use lantian_gateway::limits::{Limits, LimitsConfig};
 use lantian_gateway::mqtt::{Front, MqttConfig};
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
@@ -111,6 +112,8 @@ async fn main() -> std::io::Result<()> {
         wire: world,
         clock: Arc::new(SystemClock),
         budget: Arc::default(),
+        provisioner: None,
+        limits: Limits::new(LimitsConfig::default(), Arc::new(SystemClock)),
         online: Arc::default(),
         changes: tokio::sync::watch::channel(1).1,
     };

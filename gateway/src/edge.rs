@@ -1,7 +1,9 @@
 //! What every listener, session and poller is given: the seams, the clock, and what they share. Cheap to clone.
 
 use crate::budget::Budget;
+use crate::limits::Limits;
 use crate::online::Online;
+use model::provision::Provisioner;
 use model::seams::{DeviceDirectory, Doorstep, Inlet, WireLog};
 use model::time::Clock;
 use std::sync::Arc;
@@ -18,6 +20,10 @@ pub struct Edge {
     pub budget: Arc<Budget>,
     /// Who is connected, by device, and the connection numbers.
     pub online: Arc<Online>,
+    /// What an address and a device may.
+    pub limits: Arc<Limits>,
+    /// Who makes devices of claim codes; `None`: nobody here.
+    pub provisioner: Option<Arc<dyn Provisioner>>,
     /// The directory's revision, as an event: a connection looks at once whether it is still admitted.
     pub changes: watch::Receiver<u64>,
 }

@@ -9,6 +9,7 @@ pub mod edge;
 pub mod hj212;
 mod intake;
 pub mod jt808;
+pub mod limits;
 pub mod metrics;
 pub mod modbus;
 pub mod mqtt;

@@ -6,6 +6,18 @@ pub const TAKEOVERS_TOTAL: &str = "gateway_takeovers_total";
 /// A connection had to wait for the byte budget.
 pub const BUDGET_FULL_TOTAL: &str = "gateway_budget_full_total";
 
+/// Connections closed at once because of their address, by `reason`.
+pub const TURNED_AWAY_TOTAL: &str = "gateway_turned_away_total";
+/// Addresses that were banned for a while, by `reason`.
+pub const BANS_TOTAL: &str = "gateway_bans_total";
+pub const BANNED_ADDRESSES: &str = "gateway_banned_addresses";
+/// Connections of addresses that could not be remembered, because too many are.
+pub const ADDRESSES_FULL_TOTAL: &str = "gateway_addresses_full_total";
+/// Connections without a device that gave way because a listener was full, by `protocol`.
+pub const CROWDED_OUT_TOTAL: &str = "gateway_crowded_out_total";
+/// Pauses in reading because a device sent more than its limit.
+pub const DEVICE_PAUSES_TOTAL: &str = "gateway_device_pauses_total";
+
 // TCP listeners (HJ 212, JT/T 808)
 pub const CONNECTIONS: &str = "gateway_connections";
 pub const CONNECTIONS_TOTAL: &str = "gateway_connections_total";

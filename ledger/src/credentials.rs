@@ -8,7 +8,8 @@
 use crate::audit::{self, Change};
 use crate::directory::{BRIDGES_FROM, Secret, Secrets, StoredBridge, TOKEN};
 use crate::error::LedgerError;
-use crate::keys::{Keys, random_text, random_token};
+use crate::issue::{self, Wanted};
+use crate::keys::{Keys, random_token};
 use crate::store::{Author, Ledger};
 use crate::terminals;
 use database::Connection;
@@ -130,20 +131,11 @@ impl Credentials {
             return Err(LedgerError::one("terminal", "only a JT/T 808 device has a terminal id"));
         }
         terminals::check_name(terminal)?;
-        let (at, id) = (self.ledger.now(), device.to_string());
-        let written = database::transaction!(self.ledger.db(), |tx| -> Result<u64, LedgerError> {
-            let done = sqlx::query("UPDATE credential SET terminal = $1, changed = $2 WHERE principal = $3")
-                .bind(terminal.to_owned())
-                .bind(at.as_ms())
-                .bind(device.0)
-                .execute(&mut *tx)
-                .await?;
-            let after = serde_json::json!({ "terminal": terminal }).to_string();
-            let change = Change { what: "terminal_set", kind: "device", key: &id, before: None, after: Some(&after) };
-            audit::write(tx, at, author, change).await?;
-            Ok(done.rows_affected())
+        let at = self.ledger.now();
+        let written = database::transaction!(self.ledger.db(), |tx| -> Result<bool, LedgerError> {
+            issue::write_terminal(tx, (at, author), device, terminal).await
         })?;
-        if written == 0 {
+        if !written {
             return Err(LedgerError::NotFound(format!("a credential of device {device}")));
         }
         self.ledger.refresh().await
@@ -155,43 +147,17 @@ impl Credentials {
     }
 
     async fn give(&self, author: &Author, id: DeviceId, password: Option<&str>) -> Result<Issued, LedgerError> {
-        let device = self.device(id)?;
-        let keys = self.ledger.keys();
-        let (secret, hash, sealed) = match device.protocol {
-            ProtocolKind::Mqtt => {
-                let token = random_token()?;
-                let hash = keys.hash(TOKEN, id.0, token.as_bytes()).to_vec();
-                (token, Some(hash), None)
-            }
-            ProtocolKind::Hj212 => {
-                let password = password.map_or_else(|| random_text(6), |password| Ok(password.to_owned()))?;
-                let sealed = keys.seal(id.0, password.as_bytes())?;
-                (password, None, Some(sealed))
-            }
-            ProtocolKind::Jt808 => (String::new(), None, None),
-            ProtocolKind::Modbus => {
-                let address = device.poll.map(|poll| poll.address).unwrap_or_default();
-                let settings = vec![Setting { name: "address", value: address, secret: false }];
-                return Ok(Issued { device: Some(id), settings });
-            }
-        };
-        let version = self.store(author, id.0, ("device", id.to_string()), hash, sealed).await?;
-        let setting = |name, value: &str, secret| Setting { name, value: value.to_owned(), secret };
-        let settings = match device.protocol {
-            ProtocolKind::Mqtt => vec![
-                setting("client_id", &device.code, false),
-                setting("username", &device.identity, false),
-                setting("password", &secret, true),
-                setting("topic", &format!("lantian/v1/{}/telemetry", device.code), false),
-            ],
-            ProtocolKind::Hj212 => vec![setting("mn", &device.identity, false), setting("pw", &secret, true)],
-            ProtocolKind::Jt808 => {
-                let code = self.ledger.directory().auth_code(id, &device.identity, version);
-                vec![setting("phone", &device.identity, false), setting("auth_code", &code, true)]
-            }
-            ProtocolKind::Modbus => Vec::new(),
-        };
-        Ok(Issued { device: Some(id), settings })
+        let code = self.device(id)?.code;
+        let wanted = Wanted { code, password: password.map(str::to_owned), terminal: None };
+        let (_, mut issued) = self.ledger.edit_and_issue(author, Vec::new(), &[wanted]).await?;
+        issued.pop().ok_or_else(|| LedgerError::NotFound(format!("device {id}")))
+    }
+
+    /// New credentials for many devices of the register, by code, all in one transaction.
+    pub async fn issue_all(&self, author: &Author, codes: &[String]) -> Result<Vec<Issued>, LedgerError> {
+        let wanted: Vec<Wanted> =
+            codes.iter().map(|code| Wanted { code: code.clone(), password: None, terminal: None }).collect();
+        Ok(self.ledger.edit_and_issue(author, Vec::new(), &wanted).await?.1)
     }
 
     /// The device is no longer admitted and its connections are cut.
@@ -245,7 +211,11 @@ impl Credentials {
         })?;
         let token = random_token()?;
         let hash = self.ledger.keys().hash(TOKEN, id, token.as_bytes()).to_vec();
-        self.store(author, id, ("bridge", name.to_owned()), Some(hash), None).await?;
+        let at = self.ledger.now();
+        database::transaction!(self.ledger.db(), |tx| -> Result<u32, LedgerError> {
+            issue::write(tx, (at, author), (id, ("bridge", name)), (Some(hash.clone()), None)).await
+        })?;
+        self.ledger.refresh().await?;
         let settings = vec![
             Setting { name: "username", value: name.to_owned(), secret: false },
             Setting { name: "password", value: token, secret: true },
@@ -273,36 +243,6 @@ impl Credentials {
         self.ledger.refresh().await
     }
 
-    /// Stores a secret under the next version, which is returned, and renews the directory.
-    async fn store(
-        &self,
-        author: &Author,
-        id: i64,
-        key: (&str, String),
-        hash: Option<Vec<u8>>,
-        sealed: Option<Vec<u8>>,
-    ) -> Result<u32, LedgerError> {
-        let at = self.ledger.now();
-        let version = database::transaction!(self.ledger.db(), |tx| -> Result<i64, LedgerError> {
-            let version: i64 = sqlx::query_scalar(
-                "INSERT INTO credential(principal, version, revoked, hash, sealed, changed) VALUES ($1, 1, 0, $2, $3, $4) \
-                 ON CONFLICT(principal) DO UPDATE SET version = credential.version + 1, revoked = 0, \
-                 hash = excluded.hash, sealed = excluded.sealed, changed = excluded.changed, terminal = NULL \
-                 RETURNING version",
-            )
-            .bind(id)
-            .bind(hash.clone())
-            .bind(sealed.clone())
-            .bind(at.as_ms())
-            .fetch_one(&mut *tx)
-            .await?;
-            told(tx, at, author, "credential_issued", &key).await?;
-            Ok(version)
-        })?;
-        self.ledger.refresh().await?;
-        u32::try_from(version).map_err(|error| LedgerError::Corrupt("credential", error.to_string()))
-    }
-
     fn device(&self, id: DeviceId) -> Result<Device, LedgerError> {
         let facts = self.ledger.facts_now();
         facts.devices.get(&id).map(|d| Device::clone(d)).ok_or_else(|| LedgerError::NotFound(format!("device {id}")))
@@ -312,13 +252,10 @@ impl Credentials {
 impl Ledger {
     /// Makes a quarantined identity a device, installs it, and gives it a credential.
     pub async fn accept_unknown(&self, author: &Author, wanted: Acceptance) -> Result<Accepted, LedgerError> {
-        if let Some(password) = wanted.password.as_deref().filter(|_| wanted.protocol == ProtocolKind::Hj212) {
-            check_password(password)?;
-        }
         let identity = wanted.identity.clone();
         let mut objects = vec![Object::Device(Device {
             id: DeviceId(-1),
-            code: wanted.code,
+            code: wanted.code.clone(),
             name: wanted.name,
             protocol: wanted.protocol,
             identity: wanted.identity,
@@ -337,19 +274,11 @@ impl Ledger {
                 valid_to: None,
             })
         }));
-        let revisions = self.edit(author, objects).await?;
-        let device = revisions.iter().find_map(|revision| match &revision.object {
-            Object::Device(device) => Some(device.id),
-            _ => None,
-        });
-        let device = device.ok_or_else(|| LedgerError::NotFound("the new device".into()))?;
-        let credentials = self.credentials();
-        let issued = match wanted.password.filter(|_| wanted.protocol == ProtocolKind::Hj212) {
-            Some(password) => credentials.set_hj212_password(author, device, &password).await?,
-            // A slave has nothing to be handed.
-            None if wanted.protocol == ProtocolKind::Modbus => Issued { device: Some(device), settings: Vec::new() },
-            None => credentials.issue(author, device).await?,
-        };
+        let password = wanted.password.filter(|_| wanted.protocol == ProtocolKind::Hj212);
+        let wanted = Wanted { code: wanted.code, password, terminal: None };
+        let (_, mut issued) = self.edit_and_issue(author, objects, &[wanted]).await?;
+        let issued = issued.pop().ok_or_else(|| LedgerError::NotFound("the new device".into()))?;
+        let device = issued.device.ok_or_else(|| LedgerError::NotFound("the new device".into()))?;
         Ok(Accepted { device, issued })
     }
 }
@@ -362,7 +291,7 @@ fn dialled_in(identity: &str, unit: u8) -> ModbusPoll {
 }
 
 /// What an HJ 212 frame can carry.
-fn check_password(password: &str) -> Result<(), LedgerError> {
+pub(crate) fn check_password(password: &str) -> Result<(), LedgerError> {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | '=' | ',' | '&' | '#');
     if (6..=32).contains(&password.len()) && password.chars().all(plain) {
         return Ok(());

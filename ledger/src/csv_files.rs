@@ -4,6 +4,7 @@
 //! takes away.
 
 use crate::error::{LedgerError, Problem};
+use crate::fleet_csv::{PASSWORD, TERMINAL};
 use crate::object::all_of;
 use crate::plan::Plan;
 use crate::rows::{RawRow, by_code, get, read_protocol, read_time, set, to_fields};
@@ -323,7 +324,7 @@ impl Ledger {
 }
 
 /// UTF-8 with or without BOM, else GBK.
-fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {
+pub(crate) fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
@@ -346,6 +347,11 @@ fn read_headers(
     for header in headers {
         let name = header.trim();
         let column = kind.columns().iter().find(|column| column.zh == name || column.en.eq_ignore_ascii_case(name));
+        let credential = |(zh, en): (&str, &str)| name == zh || name.eq_ignore_ascii_case(en);
+        if column.is_none() && kind == CsvKind::Devices && [PASSWORD, TERMINAL].into_iter().any(credential) {
+            found.push(None);
+            continue;
+        }
         if column.is_none() {
             let names: Vec<&str> = kind.columns().iter().map(|column| column.zh).collect();
             let told = format!("is no column of this table; there are {}", names.join(" "));
@@ -455,12 +461,15 @@ fn write_cell(column: &Column, fields: &Map<String, Value>) -> String {
         }
         (Cell::Windows, Value::Array(windows)) => windows.iter().map(write_window).collect::<Vec<_>>().join(";"),
         (Cell::Time, Value::String(text)) => write_local(text),
-        (_, Value::String(text)) => {
-            let formula = text.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']);
-            if formula { format!("'{text}") } else { text.clone() }
-        }
+        (_, Value::String(text)) => formula_safe(text),
         (_, value) => value.to_string(),
     }
+}
+
+/// A text that a spreadsheet would run as a formula with a `'` in front.
+pub(crate) fn formula_safe(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']);
+    if formula { format!("'{text}") } else { text.to_owned() }
 }
 
 fn write_window(window: &Value) -> String {

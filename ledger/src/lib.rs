@@ -24,6 +24,9 @@
 //! | `ledger.audit()` | [`Audit`]: `record`, `page` |
 //! | `ledger.plan_dir(dir, check)`, `ledger.apply_dir(&Author, dir, check)`, `ledger.export_dir(dir, Existing)` | TOML files ⇄ registers |
 //! | `ledger.plan_csv(kind, bytes)`, `ledger.apply_csv(&Author, kind, bytes)`, `ledger.export_csv(kind)` | CSV ⇄ registers |
+//! | `ledger.plan_fleet(bytes)`, `ledger.apply_fleet(&Author, bytes)` | a CSV table of devices ⇒ devices with credentials, and those as CSV, once |
+//! | `ledger.edit_and_issue(&Author, Vec<Object>, &[Wanted])` | an edit and the credentials of its devices in one transaction |
+//! | `ledger.new_claim`, `claims`, `revoke_claim`, `claim_attempts`; `ledger.claim(Claiming)` | claim codes, and the device that shows one |
 //! | `calendar::{add_working_minutes, working_ms_between, is_working}` | working time of a [`model::register::Calendar`] |
 //! | `Role`, `Permission`, `Role::may`, `Role::may_move` | the one table of roles |
 //!
@@ -33,16 +36,19 @@
 //! - A secret is never in `revision`, `audit`, a log or an error.
 //!
 //! # Tables (component `ledger`)
-//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`; see `schema.sql`.
+//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`, `claim`, `claim_use`; see `schema*.sql`.
 
 mod audit;
 pub mod calendar;
 mod check;
+mod claims;
 mod credentials;
 mod csv_files;
 mod directory;
 mod error;
 mod files;
+mod fleet_csv;
+mod issue;
 mod keys;
 pub mod metrics;
 mod object;
@@ -57,11 +63,14 @@ mod store;
 mod terminals;
 
 pub use audit::{Audit, AuditEntry, AuditFilter};
+pub use claims::{Claim, ClaimAttempt, ClaimError, ClaimRefusal, Claimed, Claiming, NewClaim, Policy};
 pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};
 pub use csv_files::CsvKind;
 pub use directory::Directory;
 pub use error::{LedgerError, Problem};
 pub use files::{Existing, Exported, RuleCheck};
+pub use fleet_csv::Fleet;
+pub use issue::Wanted;
 pub use keys::Keys;
 pub use object::ObjectKey;
 pub use people::{Login, LoginError, NewPerson, People, Person};

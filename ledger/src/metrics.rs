@@ -8,6 +8,10 @@ pub const EDITS_REFUSED: &str = "ledger_edits_refused_total";
 pub const TERMINALS_BOUND: &str = "ledger_terminals_bound_total";
 /// Terminals not answered because too many waited to be written down.
 pub const TERMINAL_CLAIMS_FULL: &str = "ledger_terminal_claims_full_total";
+/// Devices that were made by a claim code.
+pub const CLAIMS_USED: &str = "ledger_claims_used_total";
+/// Devices that showed a claim code and got nothing.
+pub const CLAIMS_REFUSED: &str = "ledger_claims_refused_total";
 /// Wrong passwords of people.
 pub const LOGINS_REFUSED: &str = "ledger_logins_refused_total";
 /// Log-ins refused because too many were being checked.

@@ -3,6 +3,7 @@
 use model::facts::Facts;
 use model::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
 use model::register::{Object, SubjectDetails};
+use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -85,17 +86,31 @@ pub(crate) fn label(object: &Object, facts: &Facts) -> String {
         Object::Permit(row) => row.code.clone(),
         Object::Limit(row) => format!(
             "{} {} {} {} {} from {}",
-            row.quantity, row.region, row.standard, row.class, row.subject_kind, row.valid_from
+            row.quantity,
+            row.region,
+            row.standard,
+            row.class,
+            row.subject_kind,
+            local(row.valid_from)
         ),
         Object::Profile(row) => row.code.clone(),
         Object::Device(row) => row.code.clone(),
         Object::Installation(row) => {
             let device = facts.devices.get(&row.device).map_or("?", |device| &device.code);
             let subject = facts.subjects.get(&row.subject).map_or("?", |subject| &subject.code);
-            format!("{device} at {subject} {} from {}", row.point, row.valid_from)
+            format!("{device} at {subject} {} from {}", row.point, local(row.valid_from))
         }
         Object::Calendar(row) => row.code.clone(),
         Object::Rule(row) => row.code.clone(),
+    }
+}
+
+/// Beijing time, as the files and people write it: midnight is the day alone.
+fn local(at: EventTime) -> String {
+    match LocalStamp::of(at, BEIJING_OFFSET_MINUTES).fields() {
+        Some((year, month, day, 0, 0, 0, 0)) => format!("{year:04}-{month:02}-{day:02}"),
+        Some((year, month, day, hour, minute, ..)) => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"),
+        None => at.to_rfc3339(),
     }
 }
 

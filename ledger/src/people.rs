@@ -1,7 +1,8 @@
 //! People with accounts: log-in, passwords, lock-out. A first password works once: it must be changed.
 //!
-//! Lock-out: after five wrong passwords in a row the account waits 30 s, then twice as long for each further one, at most
-//! 15 minutes; never for good, so that nobody can lock out another for longer.
+//! Guessing: see [`guesses`]. A wait is of an account and an address together, so that nobody can lock out another.
+
+mod guesses;
 
 use crate::audit::{self, Change};
 use crate::error::LedgerError;
@@ -12,15 +13,13 @@ use crate::roles::Role;
 use crate::sessions;
 use crate::store::Author;
 use database::{Connection, Database};
+use guesses::{Door, Guesses, Who};
 use model::id::{OfficeId, UserId};
 use model::time::{Clock, IngestTime};
 use serde::Serialize;
 use sqlx::Row as _;
 use std::sync::Arc;
 
-const FAILURES_FREE: i64 = 5;
-const LOCK_MS: i64 = 30_000;
-const LOCK_MS_MAX: i64 = 15 * 60_000;
 pub(crate) const COLUMNS: &str = "person.id, person.login, person.name, person.role, person.office, person.vendor, \
     person.active, person.must_change";
 
@@ -98,12 +97,13 @@ pub struct People {
     keys: Keys,
     clock: Arc<dyn Clock>,
     hasher: Hasher,
+    guesses: Arc<Guesses>,
 }
 
 impl People {
     pub(crate) async fn open(db: Database, keys: Keys, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
         let hasher = Hasher::new().await.map_err(|_told| LedgerError::Refused("argon2 does not work"))?;
-        Ok(Self { db, keys, clock, hasher })
+        Ok(Self { db, keys, clock, hasher, guesses: Arc::default() })
     }
 
     pub(crate) fn db(&self) -> &Database {
@@ -197,9 +197,8 @@ impl People {
         let password = random_text(16)?;
         let hash = self.hash(&password).await?;
         database::transaction!(self.db, |tx| -> Result<(), LedgerError> {
-            let done = sqlx::query(
-                "UPDATE person SET hash = $1, must_change = 1, failures = 0, locked_until = 0 WHERE id = $2",
-            );
+            let done =
+                sqlx::query("UPDATE person SET hash = $1, must_change = 1, failures = failures + 1 WHERE id = $2");
             let done = done.bind(hash.clone()).bind(person.0).execute(&mut *tx).await?;
             if done.rows_affected() == 0 {
                 return Err(LedgerError::NotFound(format!("person {person}")));
@@ -260,63 +259,69 @@ impl People {
     }
 
     async fn verify(&self, login: &str, password: &str, origin: &str) -> Result<UserId, LoginError> {
-        let query = "SELECT id, hash, active, locked_until FROM person WHERE login = $1";
+        // `failures` counts how often the account was pardoned: what was counted before is void.
+        let query = "SELECT id, hash, active, failures FROM person WHERE login = $1";
         let row = sqlx::query(query).bind(login.to_owned()).fetch_optional(&mut *self.db.read().await?).await?;
         let now = self.now();
-        let known: Option<(i64, String)> = match &row {
-            Some(row) => {
-                let until = IngestTime(row.try_get(3)?);
-                if until > now {
-                    metrics::counter!(LOGINS_REFUSED).increment(1);
-                    return Err(LoginError::Locked { until });
-                }
-                (row.try_get::<i64, _>(2)? == 1).then_some((row.try_get(0)?, row.try_get(1)?))
-            }
-            None => None,
-        };
+        let mut known: Option<(i64, String)> = None;
+        let mut pardon = 0;
+        if let Some(row) = &row {
+            pardon = row.try_get(3)?;
+            known = (row.try_get::<i64, _>(2)? == 1).then_some((row.try_get(0)?, row.try_get(1)?));
+        }
+        let who = Who::new(login, origin, pardon);
         let (id, hash) = known.map_or((None, None), |(id, hash)| (Some(id), Some(hash)));
+        let closed = match self.guesses.door(&who, now) {
+            Door::Open => None,
+            Door::Closed { until } => Some(until),
+            Door::Known { until } => (!self.came_from(id, login, origin).await?).then_some(until),
+        };
+        if let Some(until) = closed {
+            metrics::counter!(LOGINS_REFUSED).increment(1);
+            return Err(LoginError::Locked { until });
+        }
         let password: String = password.chars().take(LENGTH_MAX).collect();
         let right = self.hasher.verify(password, hash).await?;
-        match id {
-            Some(id) if right => {
+        if let Some(id) = id.filter(|_| right) {
+            self.guesses.passed(&who);
+            return Ok(UserId(id));
+        }
+        metrics::counter!(LOGINS_REFUSED).increment(1);
+        if self.guesses.failed(&who, now) {
+            metrics::counter!(LOCKOUTS).increment(1);
+            if let Some(id) = id {
                 database::transaction!(self.db, |tx| -> Result<(), LedgerError> {
-                    let clear =
-                        sqlx::query("UPDATE person SET failures = 0, locked_until = 0 WHERE id = $1 AND failures > 0");
-                    clear.bind(id).execute(tx).await?;
-                    Ok(())
+                    tell_word(tx, now, &Author::new(login, origin), "locked_out", UserId(id)).await
                 })?;
-                Ok(UserId(id))
-            }
-            id => {
-                metrics::counter!(LOGINS_REFUSED).increment(1);
-                if let Some(id) = id {
-                    self.count_failure(UserId(id), login, origin).await?;
-                }
-                Err(LoginError::Wrong)
             }
         }
+        Err(LoginError::Wrong)
     }
 
-    async fn count_failure(&self, person: UserId, login: &str, origin: &str) -> Result<(), LedgerError> {
-        let now = self.now();
+    /// Whether the account has logged in from that address before.
+    async fn came_from(&self, id: Option<i64>, login: &str, origin: &str) -> Result<bool, LedgerError> {
+        let Some(id) = id else { return Ok(false) };
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM audit WHERE kind = 'person' AND object_key = $1 AND what = 'login' AND who = $2 AND origin = $3 \
+             LIMIT 1",
+        )
+        .bind(id.to_string())
+        .bind(login.to_owned())
+        .bind(origin.to_owned())
+        .fetch_optional(&mut *self.db.read().await?)
+        .await?;
+        Ok(found.is_some())
+    }
+
+    /// Ends every wait that wrong passwords have brought upon an account, wherever they came from.
+    pub async fn unlock(&self, author: &Author, person: UserId) -> Result<(), LedgerError> {
+        let at = self.now();
         database::transaction!(self.db, |tx| -> Result<(), LedgerError> {
-            let failures: i64 =
-                sqlx::query_scalar("UPDATE person SET failures = failures + 1 WHERE id = $1 RETURNING failures")
-                    .bind(person.0)
-                    .fetch_one(&mut *tx)
-                    .await?;
-            if failures < FAILURES_FREE {
-                return Ok(());
+            let done = sqlx::query("UPDATE person SET failures = failures + 1 WHERE id = $1").bind(person.0);
+            if done.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Err(LedgerError::NotFound(format!("person {person}")));
             }
-            let doubled = LOCK_MS << (failures - FAILURES_FREE).min(10);
-            let until = now.plus_ms(doubled.min(LOCK_MS_MAX));
-            sqlx::query("UPDATE person SET locked_until = $1 WHERE id = $2")
-                .bind(until.as_ms())
-                .bind(person.0)
-                .execute(&mut *tx)
-                .await?;
-            metrics::counter!(LOCKOUTS).increment(1);
-            tell_word(tx, now, &Author::new(login, origin), "locked_out", person).await
+            tell_word(tx, at, author, "unlocked", person).await
         })
     }
 }

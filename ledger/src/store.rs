@@ -6,9 +6,11 @@
 
 use crate::audit::{self, Audit, Change};
 use crate::check;
-use crate::credentials::{self, Credentials};
+use crate::claims::{self, Attempts, Taking};
+use crate::credentials::{self, Credentials, Issued};
 use crate::directory::Directory;
 use crate::error::{LedgerError, Problem};
+use crate::issue::Wanted;
 use crate::keys::Keys;
 use crate::metrics::{EDITS, EDITS_REFUSED};
 use crate::object::{self, ObjectKey};
@@ -23,8 +25,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, watch};
 
-const TABLES: Component =
-    Component { name: "ledger", migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql")] };
+const TABLES: Component = Component {
+    name: "ledger",
+    migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_4.sql")],
+};
 /// Objects one edit may have.
 pub(crate) const BATCH_MAX: usize = 50_000;
 
@@ -58,6 +62,7 @@ struct Inner {
     changes: watch::Sender<u64>,
     people: People,
     audit: Audit,
+    attempts: Attempts,
 }
 
 /// The fold of all revisions.
@@ -75,6 +80,9 @@ impl State {
     }
 }
 
+/// New secrets with their versions.
+type Secrets = Vec<(model::register::Device, String, u32)>;
+
 impl Ledger {
     /// Brings the tables up to date and loads the registers.
     pub async fn open(db: Database, keys: Keys, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
@@ -89,7 +97,18 @@ impl Ledger {
         let people = People::open(db.clone(), keys.clone(), Arc::clone(&clock)).await?;
         let (changes, _) = watch::channel(state.facts.revision);
         let state = RwLock::new(Arc::new(state));
-        Ok(Self(Arc::new(Inner { db, keys, clock, state, editing: Mutex::new(()), directory, changes, people, audit })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            keys,
+            clock,
+            state,
+            editing: Mutex::new(()),
+            directory,
+            changes,
+            people,
+            audit,
+            attempts: Attempts::default(),
+        })))
     }
 
     pub fn facts_now(&self) -> Arc<Facts> {
@@ -116,6 +135,10 @@ impl Ledger {
         &self.0.audit
     }
 
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
     pub(crate) fn db(&self) -> &Database {
         &self.0.db
     }
@@ -139,7 +162,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Invalid`] with every problem; its `place` begins with the object's index: `[3].corridor[0]`.
     pub async fn edit(&self, author: &Author, objects: Vec<Object>) -> Result<Vec<Revision>, LedgerError> {
-        self.edit_inner(author, None, objects).await
+        Ok(self.edit_inner(author, None, objects, (&[], None)).await?.0)
     }
 
     /// Like [`Self::edit`], for an editor who read the registers at revision `seen`.
@@ -152,7 +175,28 @@ impl Ledger {
         seen: u64,
         objects: Vec<Object>,
     ) -> Result<Vec<Revision>, LedgerError> {
-        self.edit_inner(author, Some(seen), objects).await
+        Ok(self.edit_inner(author, Some(seen), objects, (&[], None)).await?.0)
+    }
+
+    pub(crate) async fn edit_issuing(
+        &self,
+        author: &Author,
+        seen: Option<u64>,
+        objects: Vec<Object>,
+        wanted: &[Wanted],
+    ) -> Result<(Vec<Revision>, Vec<Issued>), LedgerError> {
+        self.edit_inner(author, seen, objects, (wanted, None)).await
+    }
+
+    /// An edit that is a use of a claim code.
+    pub(crate) async fn edit_taking(
+        &self,
+        author: &Author,
+        objects: Vec<Object>,
+        wanted: &[Wanted],
+        taking: Option<Taking<'_>>,
+    ) -> Result<(Vec<Revision>, Vec<Issued>), LedgerError> {
+        self.edit_inner(author, None, objects, (wanted, taking)).await
     }
 
     async fn edit_inner(
@@ -160,14 +204,15 @@ impl Ledger {
         author: &Author,
         seen: Option<u64>,
         objects: Vec<Object>,
-    ) -> Result<Vec<Revision>, LedgerError> {
+        (wanted, taking): (&[Wanted], Option<Taking<'_>>),
+    ) -> Result<(Vec<Revision>, Vec<Issued>), LedgerError> {
         if objects.len() > BATCH_MAX {
             return Err(LedgerError::one("", format!("{} objects; at most {BATCH_MAX} at once", objects.len())));
         }
         let editing = self.0.editing.lock().await;
         let at = self.now();
         let before = self.state();
-        let written = database::transaction!(self.0.db, |tx| -> Result<(State, Vec<Revision>), LedgerError> {
+        let written = database::transaction!(self.0.db, |tx| -> Result<(State, Vec<Revision>, Secrets), LedgerError> {
             let mut state = State::clone(&before);
             load_after(tx, &mut state).await?;
             let revisions = next_revisions(&mut state, author, at, seen, objects.clone())?;
@@ -179,9 +224,13 @@ impl Ledger {
                     Change { what: "edit", kind: key.kind, key: &key.key, before: old.as_deref(), after: Some(&new) };
                 audit::write(tx, at, author, change).await?;
             }
-            Ok((state, revisions))
+            let secrets = self.issue_within(tx, (at, author), &state.facts, wanted).await?;
+            if let (Some(taking), Some((device, ..))) = (taking, secrets.first()) {
+                claims::take(tx, at, taking, device.id).await?;
+            }
+            Ok((state, revisions, secrets))
         });
-        let (state, revisions) = written.inspect_err(|error| {
+        let (state, revisions, secrets) = written.inspect_err(|error| {
             if matches!(error, LedgerError::Invalid(_) | LedgerError::Stale { .. }) {
                 metrics::counter!(EDITS_REFUSED).increment(1);
             }
@@ -189,7 +238,11 @@ impl Ledger {
         metrics::counter!(EDITS).increment(1);
         self.put(state);
         drop(editing);
-        Ok(revisions)
+        if !wanted.is_empty() {
+            self.refresh().await?;
+        }
+        let issued = secrets.iter().map(|(device, secret, version)| self.issued(device, secret, *version));
+        Ok((revisions, issued.collect()))
     }
 
     /// What an edit of these objects would be told; writes nothing.

@@ -30,6 +30,25 @@ pub struct Principal {
     pub credential_version: u32,
 }
 
+impl Grants {
+    /// Whether they hold the device of that id and code.
+    pub fn hold(&self, device: DeviceId, code: &str) -> bool {
+        match self {
+            Self::One(own) => *own == device,
+            Self::Many(list) => list.contains(&device),
+            Self::Prefix(prefix) => code.starts_with(prefix.as_str()),
+            Self::Observer => false,
+        }
+    }
+}
+
+impl Principal {
+    /// Whether it may speak for the device; not whether the device is switched on.
+    pub fn speaks_for(&self, device: &DeviceAtEdge) -> bool {
+        self.grants.hold(device.id, &device.code)
+    }
+}
+
 /// What a channel shows to be let in.
 #[derive(Debug, Clone, Copy)]
 pub enum Attempt<'a> {
@@ -98,4 +117,20 @@ pub struct DeviceAtEdge {
     /// For Modbus devices: whom to dial and how; see [`crate::register::ModbusPoll`].
     pub poll: Option<Arc<crate::register::ModbusPoll>>,
     pub enabled: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_speaks_for_what_it_is_granted_and_an_observer_for_nothing() {
+        let held = |grants: Grants| {
+            [(1, "fume-1"), (2, "fume-2"), (3, "dust-1")].map(|(id, code)| grants.hold(DeviceId(id), code))
+        };
+        assert_eq!(held(Grants::One(DeviceId(2))), [false, true, false]);
+        assert_eq!(held(Grants::Many(vec![DeviceId(1), DeviceId(3)])), [true, false, true]);
+        assert_eq!(held(Grants::Prefix("fume-".into())), [true, true, false]);
+        assert_eq!(held(Grants::Observer), [false; 3]);
+    }
 }

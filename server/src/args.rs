@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Devices and their credentials.
     #[command(subcommand)]
     Device(Device),
+    /// Claim codes: a device that shows one gets a credential of its own.
+    #[command(subcommand)]
+    Claim(Claim),
     /// Channels that speak for several devices, or read everything.
     #[command(subcommand)]
     Bridge(Bridge),
@@ -156,6 +159,10 @@ pub(crate) enum Part {
 pub(crate) enum Admin {
     /// Create an administrator; prints a one-time password that must be changed at the first login.
     Create { name: String },
+    /// Let an account log in again that wrong passwords have made wait; its password stays.
+    Unlock { name: String },
+    /// Give an account a one-time password; ends its sessions and its waiting.
+    Reset { name: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -165,6 +172,14 @@ pub(crate) enum Device {
   lantian device add --code fume-0001 --profile fume-mqtt --subject r-0001
   lantian device add --code dust-1 --profile dust-hj212-ug --identity 4101000000000000000000A1")]
     Add(DeviceAdd),
+    /// Make many devices with their credentials out of a CSV table; all or nothing.
+    #[command(after_help = "Examples:
+  lantian device import devices.csv --dry-run
+  lantian device import devices.csv --credentials handed-out.csv
+
+Columns: code, protocol, identity, profile, and if wanted name, vendor, enabled, password (HJ 212: one that the device has
+already), terminal (JT/T 808: the only terminal that may register). Chinese headers do as well: 编码 协议 标识 型号配置 密码 终端.")]
+    Import(DeviceImport),
     /// Give a device a new credential; the old one ends at once, and another JT/T 808 terminal may take the phone.
     Rotate {
         code: String,
@@ -172,6 +187,51 @@ pub(crate) enum Device {
         #[arg(long)]
         terminal: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeviceImport {
+    pub(crate) file: PathBuf,
+    /// Tell every problem at its line and column, change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// New file for the credentials of the new devices, as CSV (readable by you only); they are shown nowhere else.
+    #[arg(long, required_unless_present = "dry_run")]
+    pub(crate) credentials: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Claim {
+    /// Make a claim code; prints it, once.
+    #[command(after_help = "Examples:
+  lantian claim add 'street 7' --profile fume-mqtt --prefix s7- --count 200 --days 30
+  lantian claim add 'spring delivery' --profile dust-hj212-ug --count 50 --days 14 --pending")]
+    Add(ClaimAdd),
+    /// List the claim codes.
+    List,
+    /// No device gets anything for it any more; those it made stay.
+    Revoke { id: i64 },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClaimAdd {
+    /// For the list.
+    pub(crate) name: String,
+    #[arg(long)]
+    pub(crate) profile: String,
+    /// Codes of its devices begin so; their serial follows.
+    #[arg(long, default_value = "")]
+    pub(crate) prefix: String,
+    #[arg(long, default_value = "")]
+    pub(crate) vendor: String,
+    /// Devices it may make.
+    #[arg(long)]
+    pub(crate) count: u32,
+    #[arg(long)]
+    pub(crate) days: u16,
+    /// Its devices wait, switched off, until a person switches them on.
+    #[arg(long)]
+    pub(crate) pending: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,7 +266,7 @@ pub(crate) struct DeviceAdd {
     pub(crate) code: String,
     #[arg(long)]
     pub(crate) profile: String,
-    /// MN, phone or MQTT user name; the code when left out.
+    /// MN (HJ 212), phone (JT/T 808) or MQTT user name; for MQTT and Modbus the code when left out.
     #[arg(long)]
     pub(crate) identity: Option<String>,
     /// The only JT/T 808 terminal that may register: its terminal id, or maker/terminal id. Else the first that asks.

@@ -1,11 +1,11 @@
 //! The subcommands other than `serve`. Each opens what it needs, does one thing, says what it did.
 
-use crate::args::{Admin, Apply, Bridge, BridgeAdd, Command, ConfigCommand, Device, DeviceAdd};
+use crate::args::{Admin, Apply, Bridge, BridgeAdd, Claim, Command, ConfigCommand, Device, DeviceAdd};
 use crate::compose::{self, Stores};
 use crate::config::{Config, Environment, Problem};
 use crate::telemetry;
 use anyhow::{Context, Result, bail};
-use ledger::{Author, Issued, NewPerson, Role};
+use ledger::{Author, Issued, NewPerson, Role, Wanted};
 use model::envelope::ProtocolKind;
 use model::id::{DeviceId, InstallationId, SubjectId};
 use model::principal::Grants;
@@ -13,7 +13,9 @@ use model::register::{Installation, ModbusPoll, Object};
 use model::time::{Clock, EventTime, SystemClock};
 use std::path::Path;
 
+mod accounts;
 mod backup;
+mod claims;
 mod credentials;
 mod explain;
 mod modbus;
@@ -49,7 +51,7 @@ pub(crate) fn read_config(path: Option<&Path>, command: &Command) -> Result<Conf
     Ok(config)
 }
 
-/// A command that only reads makes no new data folder: a wrong `data.dir` must not look like an empty district.
+/// Most commands make no new data folder: a wrong `data.dir` must not look like an empty district.
 fn ensure_data(data_dir: &Path) -> Result<()> {
     if !data_dir.join("format").is_file() {
         bail!("find data in {}: look at data.dir in the configuration", data_dir.display());
@@ -69,12 +71,22 @@ pub(crate) fn check_format(data_dir: &Path) -> Result<()> {
     }
 }
 
-/// A backup is a data folder of a format that this program knows.
-fn check_backup(dir: &Path) -> Result<()> {
+/// A backup is a whole data folder of a format that this program knows. `in_files`: its databases are files.
+fn check_backup(dir: &Path, in_files: bool) -> Result<()> {
     let found = std::fs::read_to_string(dir.join("format"))
         .with_context(|| format!("read {}: is it a backup?", dir.display()))?;
     if found.trim() != DATA_FORMAT {
         bail!("use {}: it has format {}, this program knows {DATA_FORMAT}", dir.display(), found.trim());
+    }
+    let wanted = [("secret.key", true), ("lantian.db", in_files), ("chunks.db", in_files)];
+    let missing: Vec<&str> =
+        wanted.into_iter().filter(|(name, wanted)| *wanted && !dir.join(name).exists()).map(|(name, _)| name).collect();
+    if !missing.is_empty() {
+        bail!(
+            "use {}: {} is missing, so it is no whole backup; nothing was restored",
+            dir.display(),
+            missing.join(", ")
+        );
     }
     Ok(())
 }
@@ -114,12 +126,24 @@ fn author() -> Author {
 }
 
 async fn with_registers(command: Command, config: &Config) -> Result<()> {
-    if matches!(command, Command::Dump(_) | Command::Export { .. }) {
+    // The first account and the first registers may make a new data folder, and say so; nothing else does.
+    if !matches!(command, Command::Admin(Admin::Create { .. }) | Command::Apply(_)) {
         ensure_data(&config.data_dir)?;
+    } else if !config.data_dir.join("format").is_file() {
+        if matches!(&command, Command::Apply(apply) if apply.dry_run) {
+            ensure_data(&config.data_dir)?;
+        }
+        println!("a new data folder: {}", config.data_dir.display());
     }
     let stores = compose::open_stores(config).await?;
     let done = match command {
         Command::Admin(Admin::Create { name }) => create_administrator(&stores, name).await,
+        Command::Admin(Admin::Unlock { name }) => accounts::unlock(&stores, &name).await,
+        Command::Admin(Admin::Reset { name }) => accounts::reset(&stores, &name).await,
+        Command::Claim(Claim::Add(wanted)) => claims::add(&stores, wanted).await,
+        Command::Claim(Claim::List) => claims::list(&stores).await,
+        Command::Claim(Claim::Revoke { id }) => claims::revoke(&stores, id).await,
+        Command::Device(Device::Import(wanted)) => credentials::import(&stores, &author(), &wanted).await,
         Command::Device(Device::Add(device)) => add_device(&stores, device).await,
         Command::Device(Device::Rotate { code, terminal }) => rotate(&stores, &code, terminal.as_deref()).await,
         Command::Bridge(Bridge::Add(bridge)) => add_bridge(&stores, bridge).await,
@@ -180,6 +204,13 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
         bail!("add the device: no profile {:?}; known: {}", wanted.profile, known.join(", "));
     };
     check_terminal(wanted.terminal.as_deref(), profile.protocol)?;
+    if wanted.identity.is_none() {
+        match profile.protocol {
+            ProtocolKind::Hj212 => bail!("add the device: give its MN with --identity; nothing was changed"),
+            ProtocolKind::Jt808 => bail!("add the device: give its phone with --identity; nothing was changed"),
+            ProtocolKind::Mqtt | ProtocolKind::Modbus => {}
+        }
+    }
     let subject = match &wanted.subject {
         None => None,
         Some(code) => Some(
@@ -209,10 +240,11 @@ async fn add_device(stores: &Stores, wanted: DeviceAdd) -> Result<()> {
             valid_to: None,
         })
     }));
-    stores.ledger.edit(&author(), objects).await.context("add the device")?;
-    let id = find_device(stores, &wanted.code)?;
-    print_issued(&stores.ledger.credentials().issue(&author(), id).await.context("hand out the credential")?);
-    hold_for(stores, id, wanted.terminal.as_deref()).await
+    let credential = Wanted { code: wanted.code, password: None, terminal: wanted.terminal };
+    let (_, issued) =
+        stores.ledger.edit_and_issue(&author(), objects, &[credential]).await.context("add the device")?;
+    issued.iter().for_each(print_issued);
+    Ok(())
 }
 
 /// Before anything is written: a credential must not go out without the hold that was asked for.
@@ -222,11 +254,6 @@ fn check_terminal(terminal: Option<&str>, protocol: ProtocolKind) -> Result<()> 
         bail!("take --terminal: only a JT/T 808 device has a terminal id; nothing was changed");
     }
     ledger::check_terminal_name(terminal).context("take --terminal; nothing was changed")
-}
-
-async fn hold_for(stores: &Stores, id: DeviceId, terminal: Option<&str>) -> Result<()> {
-    let Some(terminal) = terminal else { return Ok(()) };
-    stores.ledger.credentials().set_terminal(&author(), id, terminal).await.context("set the terminal")
 }
 
 async fn add_bridge(stores: &Stores, wanted: BridgeAdd) -> Result<()> {
@@ -250,8 +277,13 @@ async fn rotate(stores: &Stores, code: &str, terminal: Option<&str>) -> Result<(
     let id = find_device(stores, code)?;
     let protocol = stores.ledger.facts_now().devices.get(&id).map_or(ProtocolKind::Mqtt, |device| device.protocol);
     check_terminal(terminal, protocol)?;
-    print_issued(&stores.ledger.credentials().rotate(&author(), id).await.context("rotate the credential")?);
-    hold_for(stores, id, terminal).await
+    if stores.ledger.credentials().state(id).is_none() {
+        bail!("rotate the credential: {code} has none yet; nothing was changed");
+    }
+    let credential = Wanted { code: code.to_owned(), password: None, terminal: terminal.map(str::to_owned) };
+    let issued = stores.ledger.edit_and_issue(&author(), Vec::new(), &[credential]).await;
+    issued.context("rotate the credential")?.1.iter().for_each(print_issued);
+    Ok(())
 }
 
 /// The check of a rule's text that the registers use.

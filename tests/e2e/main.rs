@@ -4,6 +4,7 @@
 #![allow(clippy::duration_suboptimal_units, reason = "limits are compared in seconds")]
 
 mod access;
+mod adversary;
 mod audit;
 mod brokers;
 mod conventions;

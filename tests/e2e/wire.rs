@@ -57,6 +57,19 @@ impl Mqtt {
         Ok(u16::from_be_bytes([answer[2], answer[3]]))
     }
 
+    /// The code of the SUBACK to one filter.
+    pub(crate) async fn subscribe(&mut self, filter: &str) -> Result<u8> {
+        let mut body = BytesMut::new();
+        body.put_u16(9);
+        put_text(&mut body, filter);
+        body.put_u8(1);
+        self.stream.write_all(&packet(0x82, &body)).await?;
+        let mut answer = [0; 5];
+        read(&mut self.stream, &mut answer).await.context("read SUBACK")?;
+        ensure!(answer[..2] == [0x90, 3], "SUBACK expected, got {answer:02x?}");
+        Ok(answer[4])
+    }
+
     /// Whether the server ends the connection within `limit`.
     pub(crate) async fn is_closed(&mut self, limit: Duration) -> bool {
         let mut left = Vec::new();

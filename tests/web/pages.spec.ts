@@ -15,6 +15,7 @@ const PAGES: [path: string, zh: string, en: string][] = [
   ['/devices', '设备', 'Devices'],
   ['/explain', '报文解析', 'Explain a frame'],
   ['/quarantine', '隔离区', 'Quarantine'],
+  ['/claims', '认领码', 'Claim codes'],
   ['/limits', '限值', 'Limits'],
   ['/rules', '规则', 'Rules'],
   ['/users', '用户', 'Users'],

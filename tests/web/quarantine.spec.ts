@@ -34,3 +34,31 @@ test('an unknown device waits until it is accepted on the page', async ({ page }
   client!.removeAllListeners('close')
   await client!.endAsync(true)
 })
+
+test('a claim code made on the page lets a device fetch its own credential', async ({ page }) => {
+  const name = unique()
+  await page.goto('/claims')
+  await page.getByTestId('new-claim').click()
+  await page.getByLabel('名称').fill(`街区 ${name}`)
+  await page.getByLabel('编码前缀').fill('s7-')
+  await page.getByTestId('claim-save').click()
+  const code = ((await page.getByTestId('claim-code').textContent()) ?? '').trim()
+  expect(code).toMatch(/^[a-z0-9]{5}(-[a-z0-9]{5}){3}$/)
+  await page.getByRole('button', { name: '我已保存' }).click()
+
+  const answer = await page.request.post('/api/v1/provision', { data: { code, serial: `sn-${name}` } })
+  expect(answer.ok(), await answer.text()).toBe(true)
+  await page.reload()
+  await expect(page.getByTestId('attempts')).toContainText(`s7-sn-${name}`)
+  const row = page.getByTestId('claims').locator('tr', { hasText: `街区 ${name}` })
+  await expect(row).toContainText('1 / 50')
+  await row.getByTestId('revoke').click()
+  await page.locator('.el-message-box').getByRole('button', { name: '作废' }).click()
+  await expect(row).toContainText('已作废')
+})
+
+test('bans and limits are listed', async ({ page }) => {
+  await page.goto('/quarantine?tab=addresses')
+  await expect(page.getByText('没有被封禁的地址')).toBeVisible()
+  await expect(page.getByText('没有被限速的设备')).toBeVisible()
+})

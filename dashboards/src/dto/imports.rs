@@ -29,4 +29,7 @@ pub struct ImportReport {
     /// Not empty: nothing was applied.
     pub problems: Vec<FieldProblem>,
     pub committed: bool,
+    /// Devices: the credentials of the new ones as CSV, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<String>,
 }

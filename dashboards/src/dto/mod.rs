@@ -3,10 +3,12 @@
 //! numbers, times RFC 3339 in UTC ([`Time`]), closed words `snake_case` ([`words`]); only long series use columns with
 //! milliseconds. No handler logic lives here.
 
+pub mod addresses;
 pub mod alerts;
 pub mod arrivals;
 pub mod auth;
 pub mod cases;
+pub mod claims;
 pub mod common;
 pub mod devices;
 pub mod explain;

@@ -76,6 +76,13 @@ pub struct RefusedFrame {
     pub text: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedQuery {
+    pub device: Option<i64>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RefusedList {
     /// Newest first.

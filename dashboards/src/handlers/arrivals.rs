@@ -16,11 +16,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::envelope::{Channel, Envelope, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Principal};
 use model::seams::{Committed, DeviceDirectory, Doorstep, Inlet, Knock, Refusal, WireLog};
 use model::verdict::RefusalReason;
 use protocol::mqtt::payload;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 pub(crate) const IN_FLIGHT_MAX: usize = 256;
 /// How long the journal may take; beyond it nothing is acknowledged.
 const APPEND_SECONDS_MAX: u64 = 5;
+/// When who is banned may ask again.
+const BANNED_SECONDS: u64 = 60;
 /// Bytes of a sample that is kept of what was refused.
 const SAMPLE_BYTES: usize = 512;
 
@@ -83,12 +86,25 @@ async fn take(
     raw: Bytes,
     channel: Channel,
 ) -> ApiResult<Json<Arrived>> {
+    let address = peer.0.parse::<IpAddr>().ok();
+    if address.is_some_and(|address| state.gate.is_banned(address)) {
+        metrics::counter!(ARRIVALS_REFUSED, "reason" => "banned").increment(1);
+        return Err(slower("too_many_attempts", "too many wrong credentials came from this address", BANNED_SECONDS));
+    }
     let (principal, device) = admit(state, peer, code, headers, &raw)?;
     if raw.len() > PAYLOAD_BYTES_MAX {
         refuse(state, peer, Some(device.id), RefusalReason::Oversize, format!("{} bytes", raw.len()), &raw);
         return Err(too_large());
     }
+    paced(state, device.id, raw.len())?;
     store(state, Arrival { principal: principal.id, device: device.id, channel }, raw, 0).await
+}
+
+/// The device's own limit of requests and bytes.
+pub(crate) fn paced(state: &AppState, device: DeviceId, bytes: usize) -> ApiResult<()> {
+    let Err(ms) = state.gate.take(device, 1, bytes) else { return Ok(()) };
+    metrics::counter!(ARRIVALS_REFUSED, "reason" => "rate").increment(1);
+    Err(slower("too_fast", "the device is over its limit; nothing was stored, send it again", ms / 1_000 + 1))
 }
 
 /// Who an admitted payload is of, and how it is to be read.
@@ -152,11 +168,16 @@ pub(crate) fn admit(
     let id = device.as_ref().map(|device| device.id);
     let attempt = Attempt::Mqtt { client_id: "", username: Some(&user), password: Some(token.as_bytes()) };
     let (reason, detail) = match (directory.admit(attempt), device) {
-        (Admission::Granted(principal), Some(device)) if device.enabled && grants(&principal, &device) => {
+        (Admission::Granted(principal), Some(device)) if device.enabled && principal.speaks_for(&device) => {
             return Ok((principal, device));
         }
         (Admission::Granted(_), _) => (RefusalReason::NotGranted, format!("{user} may not speak for {code}")),
-        (Admission::WrongSecret, _) => (RefusalReason::NotAuthenticated, format!("wrong token of {user}")),
+        (Admission::WrongSecret, _) => {
+            if let Ok(address) = peer.0.parse() {
+                state.gate.guessed(address, &user, token.as_bytes());
+            }
+            (RefusalReason::NotAuthenticated, format!("wrong token of {user}"))
+        }
         (Admission::Disabled, _) => (RefusalReason::NotAuthenticated, format!("{user} is switched off")),
         (Admission::UnknownIdentity, _) => {
             let sample = raw.slice(..raw.len().min(SAMPLE_BYTES));
@@ -185,6 +206,12 @@ pub(crate) fn refuse(
     state.porch.refused(Refusal { at, protocol: ProtocolKind::Mqtt, device, peer, reason, detail, sample });
 }
 
+fn slower(code: &str, message: &str, seconds: u64) -> ApiError {
+    let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, message);
+    error.retry_after_s = Some(seconds);
+    error
+}
+
 fn unauthenticated() -> ApiError {
     let message = "no device of that name takes this credential: use Basic with the device's MQTT user name and token";
     ApiError::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
@@ -199,15 +226,6 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (user, token) = text.split_once(':')?;
     Some((user.to_owned(), token.to_owned()))
-}
-
-fn grants(principal: &Principal, device: &DeviceAtEdge) -> bool {
-    match &principal.grants {
-        Grants::One(id) => *id == device.id,
-        Grants::Many(ids) => ids.contains(&device.id),
-        Grants::Prefix(prefix) => device.code.starts_with(prefix.as_str()),
-        Grants::Observer => false,
-    }
 }
 
 fn problem(found: &payload::Problem) -> PayloadProblem {

@@ -26,7 +26,10 @@ pub(crate) async fn import(
     {
         return Err(ApiError::forbidden());
     }
-    let planned = if query.commit {
+    let mut credentials = None;
+    let planned = if kind == ledger::CsvKind::Devices {
+        fleet(&state, &caller, body, query.commit, &mut credentials).await?
+    } else if query.commit {
         state.ledger.apply_csv(&caller.author(), kind, &body).await
     } else {
         // Reading a large table takes long; the runtime's threads are not for that.
@@ -52,5 +55,27 @@ pub(crate) async fn import(
         unchanged: count(plan.unchanged),
         committed: query.commit && plan.problems.is_empty(),
         problems: plan.problems.into_iter().map(Into::into).collect(),
+        credentials,
+    }))
+}
+
+/// Devices come with their credentials.
+async fn fleet(
+    state: &AppState,
+    caller: &Caller,
+    body: Bytes,
+    commit: bool,
+    credentials: &mut Option<String>,
+) -> ApiResult<Result<Plan, LedgerError>> {
+    if !commit {
+        let ledger = state.ledger.clone();
+        let planned = tokio::task::spawn_blocking(move || ledger.plan_fleet(&body)).await;
+        return planned.map_err(|error| ApiError::internal(&error));
+    }
+    Ok(state.ledger.apply_fleet(&caller.author(), &body).await.map(|fleet| {
+        if fleet.issued > 0 {
+            *credentials = Some(String::from_utf8_lossy(&fleet.credentials).into_owned());
+        }
+        fleet.plan
     }))
 }

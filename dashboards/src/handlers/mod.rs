@@ -1,10 +1,12 @@
 //! The handlers, one file per page. They read the request, ask the other crates, and turn the answer into `dto` types; no rule of the
 //! domain is decided here.
 
+pub(crate) mod addresses;
 pub(crate) mod alerts;
 pub(crate) mod arrivals;
 pub(crate) mod auth;
 pub(crate) mod cases;
+pub(crate) mod claims;
 pub(crate) mod credentials;
 pub(crate) mod devices;
 pub(crate) mod explain;

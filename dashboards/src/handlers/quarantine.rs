@@ -4,7 +4,7 @@ use crate::dto::Page;
 use crate::dto::devices::CredentialHandout;
 use crate::dto::quarantine::{
     AcceptUnknown, QuarantineQuery, QuarantinedRecord, RawSample, Rederive, RederiveReport, RefusedCount, RefusedFrame,
-    RefusedList, RejectUnknown, UnknownIdentity,
+    RefusedList, RefusedQuery, RejectUnknown, UnknownIdentity,
 };
 use crate::extract::{Caller, Json, Search, page_size};
 use crate::handlers::credentials::handout;
@@ -88,10 +88,11 @@ pub(crate) async fn reject(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(crate) async fn refused(State(state): State<AppState>) -> Json<RefusedList> {
+pub(crate) async fn refused(State(state): State<AppState>, Search(query): Search<RefusedQuery>) -> Json<RefusedList> {
     let facts = state.facts();
     let today = local_day(state.event_now());
-    let items = state.porch.refusal_samples(None, REFUSED_SHOWN).into_iter().map(|one| {
+    let wanted = query.device.map(DeviceId);
+    let items = state.porch.refusal_samples(wanted, REFUSED_SHOWN).into_iter().map(|one| {
         let (raw_hex, text) = refs::raw(&one.sample);
         RefusedFrame {
             at: one.at.into(),
@@ -107,6 +108,9 @@ pub(crate) async fn refused(State(state): State<AppState>) -> Json<RefusedList> 
     });
     let mut sums: BTreeMap<_, u64> = BTreeMap::new();
     for line in state.porch.refusals(today - 6, today) {
+        if wanted.is_some() && line.device != wanted {
+            continue;
+        }
         *sums.entry((line.device, line.reason)).or_default() += line.frames;
     }
     let counts = sums.into_iter().map(|((device, reason), count)| RefusedCount {

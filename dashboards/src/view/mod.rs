@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod case;
+pub(crate) mod cover;
 pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod limit;

@@ -2,6 +2,7 @@
 
 use crate::dto::common::{DeviceRef, NamedRef, Place, SubjectRef};
 use crate::dto::words::SubjectKind;
+use crate::view::cover::covered;
 use model::facts::Facts;
 use model::geo::Wgs84;
 use model::id::{DeviceId, GridId, OfficeId, SubjectId};
@@ -48,8 +49,8 @@ pub(crate) fn places(line: &[Wgs84]) -> Vec<Place> {
     line.iter().map(|place| Place::from(*place)).collect()
 }
 
-/// Raw bytes for a person: hex of the first [`RAW_SHOWN`], and the same as text when all of it is printable. The password
-/// that HJ 212 carries in every frame is covered: who may look at frames may not speak as the device.
+/// Raw bytes for a person: hex of the first [`RAW_SHOWN`], and the same as text when all of it is printable. Secrets in
+/// them are covered, see [`crate::view::cover`]: who may look at frames may not speak as the device.
 pub(crate) fn raw(bytes: &[u8]) -> (String, Option<String>) {
     let shown = &covered(bytes.get(..RAW_SHOWN).unwrap_or(bytes));
     let hex = hex(shown);
@@ -72,16 +73,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         write!(hex, "{byte:02x}").expect("a string takes all");
     }
     hex
-}
-
-/// The same bytes with what follows `PW=` made `*`.
-fn covered(shown: &[u8]) -> Vec<u8> {
-    let mut bytes = shown.to_vec();
-    let start = bytes.windows(3).position(|three| three.eq_ignore_ascii_case(b"PW="));
-    for byte in bytes.iter_mut().skip(start.map_or(usize::MAX, |at| at + 3)).take_while(|byte| **byte != b';') {
-        *byte = b'*';
-    }
-    bytes
 }
 
 /// Bytes of a frame that a list shows.

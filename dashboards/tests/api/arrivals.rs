@@ -2,6 +2,7 @@
 
 use crate::bench::{Answer, Bench, author};
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +10,7 @@ use ingest::journal::entry::Entry;
 use ledger::Role;
 use model::envelope::{Channel, Position};
 use model::id::DeviceId;
+use std::net::SocketAddr;
 
 /// The token of a device, handed out now.
 pub(crate) async fn token(bench: &Bench, device: i64) -> String {
@@ -16,10 +18,11 @@ pub(crate) async fn token(bench: &Bench, device: i64) -> String {
     issued.settings.iter().find(|setting| setting.name == "password").unwrap().value.clone()
 }
 
-async fn push(bench: &Bench, path: &str, user: &str, token: &str, body: &[u8]) -> Answer {
+pub(crate) async fn push(bench: &Bench, path: &str, user: &str, token: &str, body: &[u8]) -> Answer {
     let credential = STANDARD.encode(format!("{user}:{token}"));
     let request = Request::post(format!("/api/v1/devices/{path}"))
         .header(header::AUTHORIZATION, format!("Basic {credential}"))
+        .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))))
         .body(Body::from(body.to_vec()))
         .unwrap();
     bench.send(request).await

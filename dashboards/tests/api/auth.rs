@@ -152,9 +152,29 @@ async fn behind_a_trusted_proxy_who_guesses_waits_and_others_do_not() {
 async fn a_strangers_forwarding_header_hides_nobody() {
     let bench = Bench::new().await;
     for number in 0..20 {
-        assert_eq!(guess(&bench.app, &format!("203.0.113.{number}"), "nobody").await, 401);
+        assert_eq!(guess(&bench.app, &format!("203.0.113.{number}"), &format!("nobody-{number}")).await, 401);
     }
     assert_eq!(guess(&bench.app, "203.0.113.99", "nobody").await, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_an_ipv6_network_is_one_who_guesses() {
+    let bench = Bench::with(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]).await;
+    for number in 0..20 {
+        assert_eq!(guess(&bench.app, &format!("2001:db8::{number:x}"), &format!("nobody-{number}")).await, 401);
+    }
+    assert_eq!(guess(&bench.app, "2001:db8::ffff", "somebody").await, 429);
+    assert_eq!(guess(&bench.app, "2001:db8:0:1::1", "somebody").await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_guesses_an_account_from_elsewhere_does_not_lock_it() {
+    let bench = Bench::with(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]).await;
+    bench.person("admin", Role::Administrator, "").await;
+    for number in 0..6 {
+        assert_eq!(guess(&bench.app, "203.0.113.5", "admin").await, if number < 5 { 401 } else { 429 });
+    }
+    bench.post("/auth/login", "", json!({"name": "admin", "password": PASSWORD})).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,4 +210,15 @@ async fn a_cookie_that_came_over_tls_travels_over_tls_alone() {
         answer.ok();
         assert_eq!(answer.headers[header::SET_COOKIE].to_str().unwrap().contains("; Secure"), marked);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_come_is_the_senders_delay_and_not_ours() {
+    let bench = Bench::with(|config| config.request_seconds_max = 1).await;
+    let never = futures_util::stream::pending::<Result<axum::body::Bytes, std::convert::Infallible>>();
+    let request = Request::post("/api/v1/auth/login")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from_stream(never))
+        .unwrap();
+    bench.send(request).await.refused(408, "timeout");
 }

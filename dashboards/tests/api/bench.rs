@@ -18,6 +18,7 @@ use ingest::worker::{Worker, WorkerConfig, WorkerParts};
 use ledger::{Author, Keys, Ledger, NewPerson, Role};
 use model::envelope::{Channel, Envelope, Position, ProtocolKind};
 use model::facts::Facts;
+use model::gatekeeper::{Ban, Gatekeeper, Slowed};
 use model::geo::Wgs84;
 use model::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, PrincipalId, SubjectId};
 use model::register::{
@@ -28,7 +29,8 @@ use model::stream::Tick;
 use model::time::{Clock, EventTime, IngestTime, ManualClock, parse_rfc3339};
 use model::unit::Unit;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -47,6 +49,38 @@ impl Machine for TestMachine {
     }
     fn projection(&self) -> Option<ProjectionState> {
         None
+    }
+}
+
+/// Bans whom the test says, and remembers the guesses.
+#[derive(Debug, Default)]
+pub(crate) struct TestGate {
+    pub(crate) bans: Mutex<Vec<Ban>>,
+    pub(crate) guesses: Mutex<Vec<String>>,
+    pub(crate) wait_ms: Mutex<Option<u64>>,
+}
+
+impl Gatekeeper for TestGate {
+    fn is_banned(&self, address: IpAddr) -> bool {
+        self.bans.lock().unwrap().iter().any(|ban| ban.address == address)
+    }
+    fn guessed(&self, address: IpAddr, identity: &str, _: &[u8]) {
+        self.guesses.lock().unwrap().push(format!("{address} {identity}"));
+    }
+    fn take(&self, _: DeviceId, _: usize, _: usize) -> Result<(), u64> {
+        self.wait_ms.lock().unwrap().map_or(Ok(()), Err)
+    }
+    fn bans(&self) -> Vec<Ban> {
+        self.bans.lock().unwrap().clone()
+    }
+    fn lift(&self, address: IpAddr) -> bool {
+        let mut bans = self.bans.lock().unwrap();
+        let before = bans.len();
+        bans.retain(|ban| ban.address != address);
+        bans.len() < before
+    }
+    fn slowed(&self) -> Vec<Slowed> {
+        Vec::new()
     }
 }
 
@@ -72,6 +106,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) porch: Arc<Porch>,
     pub(crate) trace: Arc<WireTrace>,
+    pub(crate) gate: Arc<TestGate>,
     judged: watch::Receiver<Position>,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
@@ -182,6 +217,7 @@ impl Bench {
             stop: stop.clone(),
         };
         let worker = Worker::spawn(parts, WorkerConfig::default()).await.unwrap();
+        let gate = Arc::<TestGate>::default();
         let state = AppState::new(Parts {
             ledger: ledger.clone(),
             cases: Cases::new(db.clone()),
@@ -195,12 +231,13 @@ impl Bench {
             settled: worker.settled(),
             pulse,
             machine: Arc::new(TestMachine),
+            gate: Arc::clone(&gate) as Arc<dyn Gatekeeper>,
             clock: dyn_clock,
             config: web,
             stop: stop.clone(),
         });
         let app = dashboards::router(state.clone());
-        let bench = Self { app, state, ledger, journal, blobs, clock, porch, trace, judged, stop, _dir: dir };
+        let bench = Self { app, state, ledger, journal, blobs, clock, porch, trace, gate, judged, stop, _dir: dir };
         bench.edit(registers_rows()).await;
         bench
     }

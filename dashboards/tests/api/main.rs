@@ -4,10 +4,12 @@
 
 extern crate lantian_dashboards as dashboards;
 
+mod addresses;
 mod arrivals;
 mod auth;
 mod bench;
 mod cases;
+mod claims;
 mod devices;
 mod live;
 mod openapi;

@@ -6,7 +6,7 @@ use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Strictness};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Strictness};
 use model::seams::{Committed, DeviceDirectory};
 use model::time::{EventTime, IngestTime, LocalStamp};
 use model::verdict::RefusalReason;
@@ -156,6 +156,7 @@ impl Hj212Session {
             }
             Admission::WrongSecret => {
                 self.wrong = self.wrong.saturating_add(1);
+                self.door.guessed(mn, password.as_bytes());
                 let detail = format!("wrong PW for MN {mn}");
                 self.door.refused(now, device_id, RefusalReason::NotAuthenticated, detail, raw);
                 return None;
@@ -166,7 +167,7 @@ impl Hj212Session {
                 return None;
             }
         };
-        let Some(device) = device.filter(|device| granted(&principal, device)) else {
+        let Some(device) = device.filter(|device| principal.speaks_for(device)) else {
             self.door.refused(now, device_id, RefusalReason::NotGranted, format!("MN {mn} is not granted"), raw);
             return None;
         };
@@ -237,15 +238,6 @@ fn odd(parts: &Parts<'_>, remarks: &mut u8) -> Option<(RefusalReason, String)> {
             Some((RefusalReason::CheckBad, format!("crc {:04X} expected, {found} found{hint}", parts.crc_expected())));
     }
     odd
-}
-
-fn granted(principal: &Principal, device: &DeviceAtEdge) -> bool {
-    match &principal.grants {
-        Grants::One(id) => *id == device.id,
-        Grants::Many(ids) => ids.contains(&device.id),
-        Grants::Prefix(prefix) => device.code.starts_with(prefix.as_str()),
-        Grants::Observer => false,
-    }
 }
 
 impl Session for Hj212Session {

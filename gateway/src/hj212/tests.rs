@@ -1,6 +1,7 @@
 //! What an HJ 212 connection decides, without a socket.
 
 use super::Hj212Session;
+use crate::limits::Seat;
 use crate::tcp::testing::{World, device};
 use crate::tcp::{Actions, Opening, Session};
 use model::envelope::{Channel, Position, ProtocolKind, edge_remark};
@@ -26,7 +27,14 @@ fn world() -> World {
 fn session(world: &World) -> Hj212Session {
     let edge = world.edge.clone();
     Hj212Session::new(
-        Opening { edge, connection: 9, peer: "test".to_owned(), cut: CancellationToken::new(), wake: Arc::default() },
+        Opening {
+            seat: Seat::nowhere(&edge.limits),
+            edge,
+            connection: 9,
+            peer: "test".to_owned(),
+            cut: CancellationToken::new(),
+            wake: Arc::default(),
+        },
         4_096,
     )
 }

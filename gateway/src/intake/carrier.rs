@@ -8,6 +8,7 @@ use super::{Carried, Entry, Publish, Say, Taken};
 use crate::edge::Edge;
 use crate::hj212::Hj212Session;
 use crate::jt808::Jt808Session;
+use crate::limits::Seat;
 use crate::metrics;
 use crate::tcp::{Actions, Opening, Session};
 use bytes::Bytes;
@@ -125,6 +126,8 @@ impl Carrier {
             // A device that connects by itself as well does not end the modem's connection.
             cut: CancellationToken::new(),
             wake,
+            // The modem's own connection is the one that is counted.
+            seat: Seat::nowhere(&edge.limits),
         };
         let session: Box<dyn Session> = match wire {
             RawWire::Hj212 => Box::new(Hj212Session::carried(opening, SEGMENT_BYTES_MAX, carried)),

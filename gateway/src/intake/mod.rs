@@ -17,7 +17,7 @@ mod parts;
 
 use crate::edge::Edge;
 use crate::metrics;
-use crate::mqtt::grants::{self, speaks_for};
+use crate::mqtt::grants;
 use bytes::Bytes;
 use carrier::Carriers;
 use host::Host;
@@ -136,7 +136,7 @@ pub(crate) fn device_of_will(topic: &str, directory: &dyn DeviceDirectory) -> Op
 fn named(principal: &Principal, name: &str, directory: &dyn DeviceDirectory) -> Option<Arc<DeviceAtEdge>> {
     let by_identity = || directory.device_by_identity(ProtocolKind::Mqtt, name);
     let device = directory.device_by_code(name).or_else(by_identity)?;
-    (device.enabled && speaks_for(&principal.grants, device.id, &device.code)).then_some(device)
+    (device.enabled && principal.speaks_for(&device)).then_some(device)
 }
 
 /// The device that is connected itself.
@@ -158,7 +158,7 @@ fn device_of(
                 RawWire::Hj212 => ProtocolKind::Hj212,
                 RawWire::Jt808 => ProtocolKind::Jt808,
             };
-            let granted = device.enabled && speaks_for(&principal.grants, device.id, &device.code);
+            let granted = device.enabled && principal.speaks_for(&device);
             (granted && device.protocol == speaks).then_some(device)
         }
         Foreign::Attributes | Foreign::AttributesRequest { .. } | Foreign::RpcResponse => own(principal, directory),

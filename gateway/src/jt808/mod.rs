@@ -6,6 +6,8 @@
 //! | 0x0100, phone known, of the terminal that holds it or the first that asks | 0x8100 result 0 with the authentication code, once that is on disk | – |
 //! | 0x0100, phone known, of another terminal, or the code was set by hand | 0x8100 result 3 | refused sample |
 //! | 0x0100, phone unknown | 0x8100 result 4 | doorstep |
+//! | 0x0100 without maker and terminal id | 0x8100 result 4 | refused sample |
+//! | 0x0100 that cannot be read | 0x8001 result 2 | refused sample |
 //! | 0x0102, code right | 0x8001 result 0; an older connection of the phone is cut | – |
 //! | 0x0102, code wrong or phone unknown | 0x8001 result 1 | refused sample, doorstep |
 //! | anything before authentication, or of another phone | heartbeat: 0x8001 result 1, else none | refused sample |

@@ -8,7 +8,7 @@ use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
-use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
+use model::principal::{Admission, Attempt, DeviceAtEdge, Principal, Registration, Strictness};
 use model::seams::{Committed, DeviceDirectory};
 use model::time::{EventTime, IngestTime, LocalStamp};
 use model::verdict::RefusalReason;
@@ -22,8 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
+/// Wrong codes after which a connection is closed.
+const WRONG_MAX: u8 = 8;
 const OK: u8 = 0;
 const FAILED: u8 = 1;
+const MESSAGE_WRONG: u8 = 2;
 const UNSUPPORTED: u8 = 3;
 /// What a terminal behind a modem is given as its code; it opens nothing.
 const CARRIED_CODE: &[u8] = b"modem";
@@ -48,6 +51,8 @@ pub struct Jt808Session {
     carried: Option<Carried>,
     /// Alarms whose attachments are asked for; `None`: nobody takes them.
     asking: Option<Asking>,
+    /// Wrong codes on this connection.
+    wrong: u8,
 }
 
 #[derive(Debug)]
@@ -96,6 +101,7 @@ impl Jt808Session {
             registering: None,
             asking: attachments.map(Asking::new),
             carried: None,
+            wrong: 0,
         }
     }
 
@@ -209,9 +215,16 @@ impl Jt808Session {
         let decoded = Decoded::read(header, body);
         let Message::Register(register) = decoded.message else {
             self.door.refused(now, None, RefusalReason::Malformed, "0x0100 that cannot be read".to_owned(), raw);
-            return self.registered(header, NO_SUCH_TERMINAL, &[], out);
+            // Result 4 of 0x8100 would say that its terminal is not known, which nobody has looked at.
+            return self.reply(header, MESSAGE_WRONG, out);
         };
         let terminal = terminal_name(&register);
+        if terminal == "/" {
+            // A name that every terminal has would bind the phone to none.
+            let detail = format!("0x0100 of phone {} without maker and terminal id", header.phone.trimmed());
+            self.door.refused(now, None, RefusalReason::Malformed, detail, raw);
+            return self.registered(header, NO_SUCH_TERMINAL, &[], out);
+        }
         let (tell, told) = oneshot::channel();
         let wake = Arc::clone(&self.door.opening.wake);
         let done = Box::new(move |answer| {
@@ -292,6 +305,9 @@ impl Jt808Session {
         // Read first: what changes meanwhile is then looked at again.
         let revision = self.directory().revision();
         let Some((principal, device)) = self.admit(header, authenticate.code, raw, now) else {
+            if self.wrong >= WRONG_MAX {
+                out.close = Some(CloseReason::Guessing);
+            }
             return self.reply(header, FAILED, out);
         };
         if self.who.as_ref().is_some_and(|who| who.device.id != device.id) {
@@ -312,7 +328,7 @@ impl Jt808Session {
 
     /// The phone as sent, else without its leading zeros: the 2019 header pads the same phone to another length.
     fn admit(
-        &self,
+        &mut self,
         header: &Header,
         auth_code: &[u8],
         raw: &Bytes,
@@ -326,9 +342,13 @@ impl Jt808Session {
             admission = directory.admit(Attempt::Jt808 { phone, auth_code });
         }
         let device = directory.device_by_identity(ProtocolKind::Jt808, phone);
+        if matches!(admission, Admission::WrongSecret) {
+            self.wrong = self.wrong.saturating_add(1);
+            self.door.guessed(header.phone.trimmed(), auth_code);
+        }
         let device_id = device.as_ref().map(|device| device.id);
         let (reason, detail) = match (admission, device) {
-            (Admission::Granted(principal), Some(device)) if grants(&principal, &device) => {
+            (Admission::Granted(principal), Some(device)) if principal.speaks_for(&device) => {
                 return Some((principal, device));
             }
             (Admission::Granted(_), _) => (RefusalReason::NotGranted, "is not granted"),
@@ -457,15 +477,6 @@ fn odd(parts: &Parts<'_>, remarks: &mut u8) -> Option<(RefusalReason, String)> {
         odd = Some((RefusalReason::CheckBad, format!("check {expected:02X} expected, {found:02X} found")));
     }
     odd
-}
-
-fn grants(principal: &Principal, device: &DeviceAtEdge) -> bool {
-    match &principal.grants {
-        Grants::One(id) => *id == device.id,
-        Grants::Many(ids) => ids.contains(&device.id),
-        Grants::Prefix(prefix) => device.code.starts_with(prefix.as_str()),
-        Grants::Observer => false,
-    }
 }
 
 /// UTC as the 0x8004 wants it.

@@ -1,6 +1,7 @@
 //! What a JT/T 808 connection decides, without a socket; and a takeover over real ones.
 
 use super::{Jt808Config, Jt808Session, serve};
+use crate::limits::Seat;
 use crate::tcp::testing::{World, device};
 use crate::tcp::{Actions, CloseReason, Opening, Session, Signals, run};
 use model::envelope::{Channel, Position as Place, ProtocolKind, edge_remark};
@@ -34,6 +35,7 @@ fn world() -> World {
 fn session(world: &World) -> Jt808Session {
     let edge = world.edge.clone();
     Jt808Session::new(Opening {
+        seat: Seat::nowhere(&world.edge.limits),
         edge,
         connection: 9,
         peer: "test".to_owned(),
@@ -107,14 +109,15 @@ fn logged_in(world: &World, version: Version, number: u8) -> Jt808Session {
 fn a_known_phone_registers_and_gets_its_code_and_an_unknown_one_result_4() {
     let world = world();
     let register = |version, form, number, sizes: [usize; 3]| {
-        let zeros = [0_u8; 30];
+        let mut filled = [0; 30];
+        filled[..2].copy_from_slice(b"T1");
         let message = Message::Register(Register {
             form,
             province: 41,
             city: 101,
-            maker: &zeros[..sizes[0]],
-            model: &zeros[..sizes[1]],
-            terminal_id: &zeros[..sizes[2]],
+            maker: &filled[..sizes[0]],
+            model: &filled[..sizes[1]],
+            terminal_id: &filled[..sizes[2]],
             plate_colour: 2,
             plate: b"A12345",
         });
@@ -214,7 +217,38 @@ fn a_registration_that_cannot_be_read_gets_no_code() {
     let world = world();
     let short = encode_raw(OLD, &phone(OLD, 1), 1, None, id::REGISTER, &[0; 10]);
     let out = feed(&mut session(&world), &short);
+    assert_eq!(said(&out.send), [(id::PLATFORM_REPLY, 1, 2)]);
+}
+
+#[test]
+fn a_terminal_without_a_name_holds_no_phone() {
+    let world = world();
+    let zeros = [0_u8; 20];
+    let message = Message::Register(Register {
+        form: RegisterForm::V2013,
+        province: 41,
+        city: 101,
+        maker: &zeros[..5],
+        model: &zeros,
+        terminal_id: b"       ",
+        plate_colour: 2,
+        plate: b"A12345",
+    });
+    let out = feed(&mut session(&world), &encode(OLD, &phone(OLD, 1), 1, &message));
     assert_eq!(said(&out.send), [(id::REGISTER_REPLY, 1, 4)]);
+    let refusals = world.doorstep.refusals.lock().unwrap();
+    assert!(refusals[0].detail.contains("without maker and terminal id"), "{refusals:?}");
+}
+
+#[test]
+fn eight_wrong_codes_end_a_connection() {
+    let world = world();
+    let mut session = session(&world);
+    for wrong in 1..=8 {
+        let out = feed(&mut session, &authenticate(OLD, 1, &format!("guess-{wrong}")));
+        assert_eq!(said(&out.send), [(id::PLATFORM_REPLY, 3, 1)]);
+        assert_eq!(out.close, (wrong == 8).then_some(CloseReason::Guessing));
+    }
 }
 
 #[test]
@@ -484,9 +518,15 @@ async fn a_truncated_train_is_asked_for_as_time_passes_then_given_up_and_complet
     edge.clock = Arc::<ManualClock>::clone(&clock);
     let (mut stream, ours) = tokio::io::duplex(1 << 16);
     let (cut, wake, cancel) = (CancellationToken::new(), Arc::<Notify>::default(), CancellationToken::new());
-    let (peer, signals) =
-        ("test".to_owned(), Signals { cut: cut.clone(), wake: Arc::clone(&wake), cancel: cancel.clone() });
-    let session = Jt808Session::new(Opening { edge: edge.clone(), connection: 1, peer, cut, wake });
+    let (peer, seat) = ("test".to_owned(), Seat::nowhere(&edge.limits));
+    let signals = Signals {
+        cut: cut.clone(),
+        wake: Arc::clone(&wake),
+        seat: Arc::clone(&seat),
+        crowded_out: CancellationToken::new(),
+        cancel: cancel.clone(),
+    };
+    let session = Jt808Session::new(Opening { edge: edge.clone(), connection: 1, peer, cut, wake, seat });
     let served = tokio::spawn(run(ours, session, edge, Jt808Config::default().tcp, signals));
     stream.write_all(&authenticate(OLD, 1, "code-1")).await.unwrap();
     assert_eq!(next_said(&mut stream).await, (id::PLATFORM_REPLY, 3, 0));

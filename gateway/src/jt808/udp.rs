@@ -10,6 +10,7 @@ use super::attachments::Attachments;
 use super::session::Jt808Session;
 use crate::budget::Share;
 use crate::edge::Edge;
+use crate::limits::Seat;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Opening, Session};
 use bytes::Bytes;
@@ -233,6 +234,8 @@ impl Host {
             peer: format!("udp/{}", key.0),
             cut: cut.clone(),
             wake: Arc::clone(&self.wake),
+            // The sender's address of a datagram proves nothing: nobody is banned by it.
+            seat: Seat::nowhere(&self.edge.limits),
         };
         let peer = Peer {
             key,

@@ -4,9 +4,11 @@
 use super::codec::{self, Announce, Connect, DecodeError, Version, reason};
 use super::connection::{Connection, Start};
 use super::hub::Hub;
+use super::provision::Claiming;
 use super::session::{Port, SessionKey};
-use super::{Front, grants, metrics};
+use super::{Front, grants, metrics, provision};
 use crate::intake::{self, Publish};
+use crate::limits::Seat;
 use crate::tcp::TLS_ON_PLAIN;
 use crate::tcp::door::misdirected;
 use ::metrics::counter;
@@ -50,21 +52,35 @@ pub(super) async fn serve(front: &Front, listener: TcpListener, tls: Option<Acce
                 continue;
             }
         };
+        // Who is turned away hears nothing: an answer to each would be work that a flood could ask for.
+        let Ok(seat) = front.hub.edge.limits.enter(peer.ip()) else { continue };
         let Ok(place) = Arc::clone(&front.places).try_acquire_owned() else {
             counter!(metrics::LIMIT_TOTAL).increment(1);
+            // For those that come next; this one comes again.
+            if front.room.make_room() {
+                counter!(crate::metrics::CROWDED_OUT_TOTAL, "protocol" => "mqtt").increment(1);
+            }
             continue;
         };
+        let crowded_out = seat.wait(&front.room);
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection was gone before it began");
             continue;
         }
         let (hub, stop, tls) = (Arc::clone(&front.hub), front.stop.clone(), tls.clone());
         front.tasks.spawn(async move {
-            let peer = peer.to_string();
-            match tls {
-                None => client(&hub, stream, peer, &stop).await,
-                // On the heap, so that a plain connection does not carry the room that TLS takes.
-                Some(acceptor) => Box::pin(client_over_tls(&hub, &acceptor, stream, peer, &stop)).await,
+            let peer = (peer.to_string(), seat);
+            let serving = async {
+                match tls {
+                    None => client(&hub, stream, peer, &stop).await,
+                    // On the heap, so that a plain connection does not carry the room that TLS takes.
+                    Some(acceptor) => Box::pin(client_over_tls(&hub, &acceptor, stream, peer, &stop)).await,
+                }
+            };
+            // Cancelled only before anybody was admitted.
+            tokio::select! {
+                () = crowded_out.cancelled() => {}
+                () = serving => {}
             }
             drop(place);
         });
@@ -75,7 +91,7 @@ async fn client_over_tls(
     hub: &Arc<Hub>,
     acceptor: &Acceptor,
     stream: TcpStream,
-    peer: String,
+    peer: (String, Arc<Seat>),
     stop: &CancellationToken,
 ) {
     // The one that loses is given up for good.
@@ -88,17 +104,18 @@ async fn client_over_tls(
         Err(refused) => {
             counter!(metrics::CONNECT_REFUSED_TOTAL, "why" => "handshake").increment(1);
             if let Some(advice) = refused.why.advice() {
-                misdirected(&hub.edge, ProtocolKind::Mqtt, &peer, advice);
+                misdirected(&hub.edge, ProtocolKind::Mqtt, &peer.0, advice);
             }
         }
     }
 }
 
 /// Serves one client to its end.
-pub(super) async fn client<S>(hub: &Arc<Hub>, mut stream: S, peer: String, stop: &CancellationToken)
+pub(super) async fn client<S>(hub: &Arc<Hub>, mut stream: S, peer: (String, Arc<Seat>), stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let (peer, seat) = peer;
     let mut buffer = BytesMut::with_capacity(1024);
     let limit = hub.config.packet_bytes_max.min(CONNECT_BYTES_MAX);
     let connect = tokio::select! {
@@ -110,9 +127,11 @@ where
         Ok(Err(Some(_))) if tls::looks_like_tls(&buffer) => {
             counter!(metrics::CONNECT_REFUSED_TOTAL, "why" => "tls_on_plain").increment(1);
             misdirected(&hub.edge, ProtocolKind::Mqtt, &peer, TLS_ON_PLAIN);
+            seat.rubbish(buffer.len());
             return;
         }
         Ok(Err(Some(error))) => {
+            seat.rubbish(buffer.len());
             refuse_bytes(hub, &mut stream, &peer, &error, &buffer).await;
             return;
         }
@@ -121,11 +140,21 @@ where
             return;
         }
     };
-    match admit(hub, connect, &peer) {
+    if let Some(provisioner) = &hub.edge.provisioner
+        && claims(hub, &connect)
+    {
+        let claiming = Claiming { connect: &connect, peer: &peer, seat: &seat, provisioner };
+        Box::pin(provision::serve(hub, &mut stream, buffer, claiming, stop)).await;
+        return;
+    }
+    match admit(hub, connect, &peer, &seat) {
         Ok(admitted) => {
+            if !seat.establish() {
+                return;
+            }
             hub.connections.fetch_add(1, Ordering::Relaxed);
             ::metrics::gauge!(metrics::CONNECTIONS).increment(1.0);
-            begin(hub, stream, buffer, peer, admitted, stop).run().await;
+            begin(hub, stream, buffer, (peer, seat), admitted, stop).run().await;
             ::metrics::gauge!(metrics::CONNECTIONS).decrement(1.0);
             hub.connections.fetch_sub(1, Ordering::Relaxed);
         }
@@ -136,6 +165,13 @@ where
             say(&mut stream, &out).await;
         }
     }
+}
+
+/// It has a claim code and no credential.
+fn claims(hub: &Hub, connect: &Connect) -> bool {
+    let (client_id, username) = (connect.client_id.as_str(), connect.username.as_deref());
+    let attempt = Attempt::Mqtt { client_id, username, password: None };
+    username == Some(provision::USER) && matches!(hub.edge.directory.admit(attempt), Admission::UnknownIdentity)
 }
 
 /// `Err(None)`: the client left.
@@ -215,7 +251,7 @@ struct Admitted {
     assigned: bool,
 }
 
-fn admit(hub: &Hub, mut connect: Connect, peer: &str) -> Result<Admitted, Refused> {
+fn admit(hub: &Hub, mut connect: Connect, peer: &str, seat: &Seat) -> Result<Admitted, Refused> {
     let version = connect.version;
     let refused = |code_v4, reason_v5, why| Refused { version, code_v4, reason_v5, why };
     if connect.authentication {
@@ -235,6 +271,7 @@ fn admit(hub: &Hub, mut connect: Connect, peer: &str) -> Result<Admitted, Refuse
     let principal = match hub.edge.directory.admit(attempt) {
         Admission::Granted(principal) => principal,
         Admission::WrongSecret => {
+            seat.guessed(&identity(&connect), connect.password.as_deref().unwrap_or_default().as_bytes());
             hub.edge.doorstep.refused(refusal(hub, &connect, peer, "wrong password"));
             return Err(refused(4, reason::BAD_SECRET, "wrong_secret"));
         }
@@ -243,6 +280,7 @@ fn admit(hub: &Hub, mut connect: Connect, peer: &str) -> Result<Admitted, Refuse
             return Err(refused(5, reason::NOT_AUTHORISED, "disabled"));
         }
         Admission::UnknownIdentity => {
+            seat.stranger(&identity(&connect));
             hub.edge.doorstep.unknown(Knock {
                 at: hub.edge.clock.now(),
                 protocol: ProtocolKind::Mqtt,
@@ -314,7 +352,7 @@ fn begin<S>(
     hub: &Arc<Hub>,
     stream: S,
     buffer: BytesMut,
-    peer: String,
+    (peer, seat): (String, Arc<Seat>),
     admitted: Admitted,
     stop: &CancellationToken,
 ) -> Connection<S>
@@ -363,6 +401,7 @@ where
         buffer,
         out,
         peer,
+        seat,
         id,
         device,
         principal,

@@ -26,6 +26,10 @@ pub(super) enum Closing {
     BadMethod,
     DiskFull,
     Stalled,
+    /// A packet did not end in time.
+    SlowPacket,
+    /// What it sent led to a ban of its address.
+    Banned,
 }
 
 impl Closing {
@@ -33,10 +37,10 @@ impl Closing {
     pub(super) const fn reason(self) -> Option<u8> {
         Some(match self {
             Self::Client | Self::ClientWithWill | Self::Lost => return None,
-            Self::KeepAlive => reason::KEEP_ALIVE,
+            Self::KeepAlive | Self::SlowPacket => reason::KEEP_ALIVE,
             Self::TakenOver => reason::TAKEN_OVER,
             Self::Stopping => reason::SHUTTING_DOWN,
-            Self::Revoked | Self::NotGranted => reason::NOT_AUTHORISED,
+            Self::Revoked | Self::NotGranted | Self::Banned => reason::NOT_AUTHORISED,
             Self::Malformed => reason::MALFORMED,
             Self::Protocol => reason::PROTOCOL,
             Self::Oversize => reason::TOO_LARGE,
@@ -67,6 +71,8 @@ impl Closing {
             Self::BadMethod => "bad_method",
             Self::DiskFull => "disk_full",
             Self::Stalled => "stalled",
+            Self::SlowPacket => "slow_packet",
+            Self::Banned => "banned",
         }
     }
 

@@ -8,6 +8,7 @@
 //!               ◀─ deliveries ◀─ session's queue
 //! ```
 
+mod clocks;
 mod outgoing;
 
 use super::closing::Closing;
@@ -19,6 +20,7 @@ use super::metrics;
 use super::session::{Done, Kick, Message, Port, Session, lock};
 use crate::budget::Share;
 use crate::intake::Intake;
+use crate::limits::Seat;
 use ::metrics::counter;
 use bytes::{Bytes, BytesMut};
 use model::envelope::{Envelope, Position, ProtocolKind};
@@ -62,6 +64,7 @@ pub(super) struct Start<S> {
     pub(super) buffer: BytesMut,
     pub(super) out: BytesMut,
     pub(super) peer: String,
+    pub(super) seat: Arc<Seat>,
     pub(super) id: u64,
     pub(super) device: Option<DeviceId>,
     pub(super) principal: Arc<Principal>,
@@ -124,6 +127,7 @@ pub(super) struct Connection<S> {
     pub(super) id: u64,
     device: Option<DeviceId>,
     pub(super) peer: String,
+    pub(super) seat: Arc<Seat>,
     keep_alive: Option<Duration>,
     receive_maximum: usize,
     packet_bytes_max: u32,
@@ -151,6 +155,10 @@ pub(super) struct Connection<S> {
     pub(super) pull: bool,
     /// When bytes came last.
     heard: Instant,
+    /// A packet has begun and not ended.
+    partial_since: Option<Instant>,
+    /// Its device has sent more than its limit: nothing is read until then.
+    paused_until: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     rings: Instant,
     revision: u64,
@@ -187,6 +195,7 @@ where
             id: start.id,
             device: start.device,
             peer: start.peer,
+            seat: start.seat,
             keep_alive: start.keep_alive,
             receive_maximum: usize::from(start.receive_maximum).min(DELIVERY_WINDOW_MAX),
             packet_bytes_max: start.packet_bytes_max,
@@ -207,6 +216,8 @@ where
             window_full: false,
             pull: true,
             heard: now,
+            partial_since: None,
+            paused_until: None,
             timer: Box::pin(tokio::time::sleep_until(rings)),
             rings,
             topics: Vec::new(),
@@ -304,36 +315,6 @@ where
         }
     }
 
-    /// Looks at all deadlines and sets the timer to the next.
-    fn ring(&mut self) {
-        let now = Instant::now();
-        let stalled =
-            self.batches.front().and_then(|batch| batch.since).map(|since| since + self.hub.config.append_timeout);
-        if stalled.is_some_and(|deadline| deadline <= now) {
-            counter!(metrics::CLOSED_TOTAL, "why" => "append_stalled").increment(1);
-            self.close(Closing::Stalled);
-        }
-        // While we do not read, the client's PINGREQ may lie unread: its silence is ours.
-        if !self.may_read() {
-            self.heard = now;
-        }
-        let silent = self.keep_alive.map(|keep_alive| self.heard + keep_alive);
-        if silent.is_some_and(|deadline| deadline <= now) {
-            self.close(Closing::KeepAlive);
-        }
-        self.check_credential();
-        if self.buffer.is_empty() && self.buffer.capacity() > 0 && self.heard + TICK_PENDING < now {
-            self.buffer = BytesMut::new();
-            self.out = if self.out.is_empty() { BytesMut::new() } else { std::mem::take(&mut self.out) };
-        }
-        let mut next = now + if self.batches.is_empty() { TICK_MAX } else { TICK_PENDING };
-        if let Some(deadline) = silent.filter(|deadline| *deadline > now) {
-            next = next.min(deadline);
-        }
-        self.rings = next;
-        self.timer.as_mut().reset(next);
-    }
-
     fn check_credential(&mut self) {
         let revision = self.hub.edge.directory.revision();
         if revision != self.revision {
@@ -346,6 +327,7 @@ where
 
     fn may_read(&self) -> bool {
         self.waiting.is_none()
+            && self.paused_until.is_none()
             && self.unanswered < WINDOW
             && self.underway < ENVELOPES_MAX
             && self.out.len() < 2 * OUT_BYTES_MAX
@@ -407,10 +389,14 @@ where
             match codec::next(self.version, &mut self.buffer, self.hub.config.packet_bytes_max) {
                 Ok(Some(packet)) => {
                     progress = true;
+                    self.partial_since = None;
                     self.on_packet(packet, received);
                 }
                 Ok(None) => {
                     self.starved = true;
+                    if !self.buffer.is_empty() && self.partial_since.is_none() {
+                        self.partial_since = Some(Instant::now());
+                    }
                     break;
                 }
                 Err(error) => self.on_bad_bytes(&error),
@@ -435,7 +421,7 @@ where
     }
 
     pub(super) fn refuse(
-        &self,
+        &mut self,
         reason: RefusalReason,
         why: &'static str,
         detail: String,
@@ -443,6 +429,10 @@ where
         device: Option<DeviceId>,
     ) {
         counter!(metrics::REFUSED_TOTAL, "why" => why).increment(1);
+        self.seat.rubbish(sample.len());
+        if self.seat.is_banned() {
+            self.close(Closing::Banned);
+        }
         self.hub.edge.doorstep.refused(Refusal {
             at: self.hub.edge.clock.now(),
             protocol: ProtocolKind::Mqtt,

@@ -34,6 +34,8 @@ where
         }
         for entry in taken.entries {
             let device = Some(entry.envelope.device);
+            let pace = self.seat.pace(entry.envelope.device);
+            self.spend(&pace, entry.envelope.raw.len());
             self.current.bytes += entry.envelope.raw.len() + 64;
             self.current.envelopes.push(entry.envelope);
             self.underway += 1;

@@ -1,7 +1,6 @@
 //! Who may publish and subscribe to what. Pure: topic, principal and directory in, answer out.
 
 use model::envelope::Channel;
-use model::id::DeviceId;
 use model::principal::{DeviceAtEdge, Grants, Principal};
 use model::seams::DeviceDirectory;
 use protocol::mqtt::topic::{ROOT, Topic, TopicKind};
@@ -24,11 +23,7 @@ pub(crate) fn publish(principal: &Principal, topic: &str, directory: &dyn Device
             (directory.device(*id)?, TopicKind::Telemetry, Channel::MqttThingsboard)
         }
     };
-    (device.enabled && speaks_for(&principal.grants, device.id, &device.code)).then_some(PublishGrant {
-        device,
-        kind,
-        channel,
-    })
+    (device.enabled && principal.speaks_for(&device)).then_some(PublishGrant { device, kind, channel })
 }
 
 const fn channel(kind: TopicKind) -> Option<Channel> {
@@ -41,15 +36,6 @@ const fn channel(kind: TopicKind) -> Option<Channel> {
     })
 }
 
-pub(crate) fn speaks_for(grants: &Grants, id: DeviceId, code: &str) -> bool {
-    match grants {
-        Grants::One(own) => *own == id,
-        Grants::Many(list) => list.contains(&id),
-        Grants::Prefix(prefix) => code.starts_with(prefix.as_str()),
-        Grants::Observer => false,
-    }
-}
-
 /// Whether a (checked) filter stays inside what the principal may read: observers all of ours, others the topics of
 /// devices they speak for, each named without a wildcard.
 pub(crate) fn subscribe(principal: &Principal, filter: &str, directory: &dyn DeviceDirectory) -> bool {
@@ -57,5 +43,5 @@ pub(crate) fn subscribe(principal: &Principal, filter: &str, directory: &dyn Dev
         return filter == "lantian" || filter.starts_with("lantian/");
     }
     let Some((code, _)) = filter.strip_prefix(ROOT).and_then(|rest| rest.split_once('/')) else { return false };
-    directory.device_by_code(code).is_some_and(|device| speaks_for(&principal.grants, device.id, &device.code))
+    directory.device_by_code(code).is_some_and(|device| principal.speaks_for(&device))
 }

@@ -7,6 +7,7 @@ use super::grants::{self, PublishGrant};
 use super::index::Matched;
 use super::session::{Message, Subscription, lock};
 use crate::intake;
+use crate::limits::Pace;
 use bytes::Bytes;
 use model::envelope::Envelope;
 use model::principal::Grants;
@@ -37,6 +38,7 @@ pub(super) struct Resolved {
     matched: Arc<Matched>,
     /// Somebody reads the device's errors.
     errors_wanted: bool,
+    pace: Arc<Pace>,
 }
 
 impl<S> Connection<S>
@@ -98,6 +100,8 @@ where
             self.current.after.push(After { message: Arc::new(message), matched });
         }
         let channel = resolved.grant.channel;
+        let pace = Arc::clone(&resolved.pace);
+        self.spend(&pace, publish.payload.len());
         self.current.bytes += publish.payload.len() + 64;
         self.current.envelopes.push(Envelope {
             received,
@@ -174,6 +178,7 @@ where
             matched: Arc::new(self.hub.index.find(&deliver)),
             errors_wanted: !self.hub.index.find(&errors).is_empty(),
             deliver: deliver.into(),
+            pace: self.seat.pace(grant.device.id),
             grant,
         };
         let place = known.unwrap_or_else(|| {

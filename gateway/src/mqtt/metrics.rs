@@ -18,6 +18,8 @@ pub const DELIVERED_TOTAL: &str = "gateway_mqtt_delivered_total";
 pub const CLOSED_TOTAL: &str = "gateway_mqtt_closed_total";
 /// Label `why`.
 pub const CONNECT_REFUSED_TOTAL: &str = "gateway_mqtt_connect_refused_total";
+/// Devices that showed a claim code. Label `status`.
+pub const PROVISIONS_TOTAL: &str = "gateway_mqtt_provisions_total";
 /// Label `why`: `not_granted`, `malformed`, `oversize`.
 pub const REFUSED_TOTAL: &str = "gateway_mqtt_refused_total";
 /// Messages for subscribers that were not delivered. Label `why`: `queue_full`, `expired`, `too_large`, `fan_out_full`,

@@ -20,6 +20,7 @@
 //! | `codec` | packets, the only user of rumqttc |
 //! | `accept` | listener, CONNECT, admission |
 //! | `connection` | one connection's task: read, append, answer, deliver |
+//! | `provision` | a device that shows a claim code |
 //! | `closing` | why a connection ends |
 //! | `inbound` | what each packet of a client does |
 //! | `foreign` | topics of others' conventions, see [`crate::intake`] |
@@ -41,11 +42,13 @@ mod inbound;
 mod index;
 pub mod metrics;
 mod persist;
+mod provision;
 mod retained;
 mod session;
 pub mod store;
 
 use crate::edge::Edge;
+use crate::limits::{Room, Seat};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use hub::Hub;
@@ -72,6 +75,8 @@ pub struct MqttConfig {
     pub connections_max: usize,
     /// From the first byte to a whole CONNECT.
     pub connect_timeout: Duration,
+    /// A packet that has begun must end within this.
+    pub packet_timeout: Duration,
     /// Longest keep-alive; version 5 clients are told when theirs is cut.
     pub keep_alive_s_max: u16,
     /// Longest life of a session without a connection; also that of 3.1.1 sessions that are not clean.
@@ -96,6 +101,7 @@ impl MqttConfig {
             packet_bytes_max: 256 * 1024,
             connections_max: 20_000,
             connect_timeout: Duration::from_secs(10),
+            packet_timeout: Duration::from_mins(1),
             keep_alive_s_max: 3_600,
             session_expiry_s_max: 7 * 86_400,
             sessions_max: 50_000,
@@ -137,6 +143,8 @@ pub struct Front {
     stop: CancellationToken,
     tasks: TaskTracker,
     places: Arc<Semaphore>,
+    /// Those that have not been admitted yet.
+    room: Arc<Room>,
 }
 
 impl Front {
@@ -162,7 +170,7 @@ impl Front {
         let tasks = TaskTracker::new();
         let places = Arc::new(Semaphore::new(config.connections_max));
         let hub = Hub::start(config, edge, store, stop.clone(), &tasks)?;
-        Ok(Self { hub, stop, tasks, places })
+        Ok(Self { hub, stop, tasks, places, room: Arc::default() })
     }
 
     /// Takes connections at all ports until the token given at start is cancelled.
@@ -175,7 +183,8 @@ impl Front {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        accept::client(&self.hub, stream, peer, &self.stop).await;
+        let seat = Seat::nowhere(&self.hub.edge.limits);
+        accept::client(&self.hub, stream, (peer, seat), &self.stop).await;
     }
 
     /// To a device's `command` or `errors` topic. Returns how many sessions took it; a persistent session takes it also

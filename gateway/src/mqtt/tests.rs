@@ -4,11 +4,14 @@
 mod flow;
 mod foreign;
 mod grants;
+mod limited;
+mod provisioned;
 mod secured;
 mod sessions;
 mod stock;
 
 use super::*;
+use crate::limits::{Limits, LimitsConfig};
 use bytes::BytesMut;
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
@@ -216,6 +219,10 @@ impl Bench {
 
     /// A front that finds what one before it has stored.
     fn on(directory: Arc<tempfile::TempDir>) -> Self {
+        Self::limited(directory, LimitsConfig::default())
+    }
+
+    fn limited(directory: Arc<tempfile::TempDir>, limits: LimitsConfig) -> Self {
         let world = Arc::new(World::default());
         let clock = Arc::new(ManualClock::at(IngestTime(1_800_000_000_000)));
         let edge = Edge {
@@ -225,6 +232,8 @@ impl Bench {
             wire: Arc::clone(&world) as _,
             clock: Arc::clone(&clock) as _,
             budget: Arc::default(),
+            provisioner: Some(Arc::clone(&world) as _),
+            limits: Limits::new(limits, Arc::clone(&clock) as _),
             online: Arc::default(),
             changes: world.changes.subscribe(),
         };

@@ -4,7 +4,10 @@ use super::TcpConfig;
 use super::session::{Actions, CloseReason, Session};
 use crate::budget::Share;
 use crate::edge::Edge;
+use crate::limits::{Pace, Seat};
 use crate::metrics;
+use model::envelope::Envelope;
+use model::id::DeviceId;
 use model::seams::{AppendError, Committed};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 const READ_BYTES: usize = 4 * 1024;
 /// A session is asked no more often than this.
 const TICK_MIN: Duration = Duration::from_millis(20);
+/// No frame is so long: more without the end of one is rubbish.
+const UNFRAMED_BYTES_MAX: usize = 32 * 1024;
+/// Devices whose allowance a connection remembers; beyond it the oldest is asked for again.
+const PACES_MAX: usize = 64;
 
 type Done = (u64, Result<Committed, AppendError>);
 
@@ -45,6 +52,12 @@ struct Connection<T, S> {
     opened: Instant,
     last_frame: Instant,
     partial_since: Option<Instant>,
+    seat: Arc<Seat>,
+    /// Bytes since the last whole frame.
+    unframed: usize,
+    paces: VecDeque<(DeviceId, Arc<Pace>)>,
+    /// A device of it has sent more than its limit: nothing is read until then.
+    paused_until: Option<Instant>,
     done: mpsc::Sender<Done>,
 }
 
@@ -55,6 +68,10 @@ pub struct Signals {
     pub cut: CancellationToken,
     /// The session has something to look at, see [`Session::on_wake`].
     pub wake: Arc<Notify>,
+    /// Its place among the connections of its address.
+    pub seat: Arc<Seat>,
+    /// The listener is full and nobody has got in here.
+    pub crowded_out: CancellationToken,
     /// The listener stops.
     pub cancel: CancellationToken,
 }
@@ -85,6 +102,10 @@ where
         opened: now,
         last_frame: now,
         partial_since: None,
+        seat: Arc::clone(&signals.seat),
+        unframed: 0,
+        paces: VecDeque::new(),
+        paused_until: None,
         done,
     };
     let reason = connection.drive(&mut reader, &mut completions, &signals).await;
@@ -102,7 +123,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         completions: &mut mpsc::Receiver<Done>,
         signals: &Signals,
     ) -> CloseReason {
-        let Signals { cut, wake, cancel } = signals;
+        let Signals { cut, wake, cancel, crowded_out, seat: _ } = signals;
         let mut changes = self.edge.changes.clone();
         let mut buffer = vec![0_u8; READ_BYTES];
         // A peer that has said all may still wait for its answers.
@@ -113,12 +134,13 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             if !waited_for && (stopping || ended) {
                 return if ended { CloseReason::Peer } else { CloseReason::Stopping };
             }
-            let room = !self.starved && self.outstanding < self.config.window_frames;
+            let room = !self.starved && self.outstanding < self.config.window_frames && self.paused_until.is_none();
             let tick = self.session.due_in(self.edge.clock.now()).map(|due| Instant::now() + due.max(TICK_MIN));
             // Every branch is cancel-safe: a token, a channel, a notice, a watch, a timer, one read.
             let step = tokio::select! {
                 biased;
                 () = cut.cancelled() => Err(CloseReason::TakenOver),
+                () = crowded_out.cancelled() => Err(CloseReason::CrowdedOut),
                 () = cancel.cancelled(), if !stopping => Ok(()),
                 Some((number, result)) = completions.recv() => self.on_completion(number, result).await,
                 () = wake.notified() => self.on_wake().await,
@@ -141,6 +163,11 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     }
 
     fn deadline(&self) -> Instant {
+        let deadline = self.silence_deadline();
+        self.paused_until.map_or(deadline, |until| deadline.min(until))
+    }
+
+    fn silence_deadline(&self) -> Instant {
         if let Some(batch) = self.batches.front() {
             return batch.since + self.config.append_timeout;
         }
@@ -154,8 +181,13 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         deadline
     }
 
-    fn on_deadline(&self) -> Result<(), CloseReason> {
+    fn on_deadline(&mut self) -> Result<(), CloseReason> {
         let now = Instant::now();
+        if self.paused_until.is_some_and(|until| now >= until) {
+            self.paused_until = None;
+            // A frame that was cut by our pause has its whole time again.
+            self.partial_since = self.partial_since.map(|_| now);
+        }
         if let Some(batch) = self.batches.front() {
             if now >= batch.since + self.config.append_timeout {
                 return Err(self.stalled());
@@ -197,6 +229,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             return Err(CloseReason::TlsOnPlain);
         }
         self.session.on_bytes(bytes);
+        self.unframed += bytes.len();
         self.advance().await
     }
 
@@ -205,6 +238,14 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         let mut out = Actions::default();
         self.session.advance(self.edge.clock.now(), room, &mut out);
         self.starved = out.starved;
+        if out.frames > 0 {
+            self.unframed = 0;
+        } else if self.unframed >= UNFRAMED_BYTES_MAX {
+            self.seat.rubbish(std::mem::take(&mut self.unframed));
+        }
+        if self.seat.is_banned() && out.close.is_none() {
+            out.close = Some(CloseReason::Banned);
+        }
         if out.starved {
             ::metrics::counter!(metrics::WINDOW_FULL_TOTAL, "protocol" => self.label).increment(1);
         }
@@ -252,6 +293,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     async fn perform(&mut self, out: Actions) -> Result<(), CloseReason> {
         self.established |= out.established;
         if !out.append.is_empty() {
+            self.spend(&out.append);
             let frames = out.append.len();
             let bytes = out.append.iter().map(|envelope| envelope.raw.len()).sum();
             let Ok(share) = timeout(self.config.append_timeout, self.edge.budget.take(bytes)).await else {
@@ -292,6 +334,32 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             }
         }
         out.close.map_or(Ok(()), Err)
+    }
+
+    /// Takes a batch out of its devices' allowances; one that is used up stops reading for a while.
+    fn spend(&mut self, batch: &[Envelope]) {
+        for run in batch.chunk_by(|one, next| one.device == next.device) {
+            let Some(device) = run.first().map(|envelope| envelope.device) else { continue };
+            let pace = self.pace(device);
+            let bytes = run.iter().map(|envelope| envelope.raw.len()).sum();
+            let pause = self.seat.spend(&pace, run.len(), bytes);
+            if !pause.is_zero() {
+                let until = Instant::now() + pause;
+                self.paused_until = Some(self.paused_until.map_or(until, |earlier| earlier.max(until)));
+            }
+        }
+    }
+
+    fn pace(&mut self, device: DeviceId) -> Arc<Pace> {
+        if let Some((_, pace)) = self.paces.iter().find(|(known, _)| *known == device) {
+            return Arc::clone(pace);
+        }
+        let pace = self.seat.pace(device);
+        if self.paces.len() >= PACES_MAX {
+            self.paces.pop_front();
+        }
+        self.paces.push_back((device, Arc::clone(&pace)));
+        pace
     }
 
     fn stalled(&self) -> CloseReason {

@@ -31,6 +31,8 @@ impl Door {
     /// An identity nobody knows.
     pub fn unknown(&self, at: IngestTime, identity: &str, sample: &Bytes) {
         ::metrics::counter!(metrics::UNKNOWN_TOTAL, "protocol" => self.protocol.code()).increment(1);
+        self.opening.seat.stranger(identity);
+        self.opening.seat.rubbish(sample.len());
         self.opening.edge.doorstep.unknown(Knock {
             at,
             protocol: self.protocol,
@@ -50,6 +52,7 @@ impl Door {
         sample: &Bytes,
     ) {
         let label = reason_code(reason);
+        self.opening.seat.rubbish(sample.len());
         ::metrics::counter!(metrics::REFUSED_TOTAL, "protocol" => self.protocol.code(), "reason" => label).increment(1);
         self.opening.edge.doorstep.refused(Refusal {
             at,
@@ -62,8 +65,14 @@ impl Door {
         });
     }
 
+    /// A wrong secret for an identity.
+    pub fn guessed(&self, identity: &str, secret: &[u8]) {
+        self.opening.seat.guessed(identity, secret);
+    }
+
     pub fn garbage(&self, bytes: usize) {
         if bytes > 0 {
+            self.opening.seat.rubbish(bytes);
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             ::metrics::counter!(metrics::GARBAGE_BYTES_TOTAL, "protocol" => self.protocol.code()).increment(bytes);
         }
@@ -75,7 +84,9 @@ impl Door {
             return None;
         }
         self.present.push(device);
-        let Opening { edge, connection, peer, cut, wake: _ } = &self.opening;
+        let Opening { edge, connection, peer, cut, wake: _, seat } = &self.opening;
+        // The loop looks itself whether the connection has to give way.
+        seat.establish();
         edge.wire.connected(device, *connection, peer, at);
         edge.online.enter(device, self.protocol, *connection, peer, cut.clone())
     }

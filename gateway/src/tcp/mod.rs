@@ -18,6 +18,7 @@ pub use door::Door;
 pub use session::{Actions, CloseReason, Session};
 
 use crate::edge::Edge;
+use crate::limits::{Room, Seat};
 use crate::metrics;
 use futures_util::future::join_all;
 use model::envelope::ProtocolKind;
@@ -73,8 +74,13 @@ pub struct Opening {
     pub cut: CancellationToken,
     /// Makes the loop call [`Session::on_wake`].
     pub wake: Arc<Notify>,
+    /// Its place among the connections of its address.
+    pub seat: Arc<Seat>,
 }
 
+/// How often a full listener makes room, and how much.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+const ROOM_AT_ONCE: usize = 16;
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -93,7 +99,7 @@ pub async fn serve<S, F>(
     let ports: Vec<_> = ports.into().each().collect();
     // A loop that waits for a connection holds a permit already, and only one of them is the next.
     let permits = Arc::new(Semaphore::new(config.connections_max.max(1) + ports.len().saturating_sub(1)));
-    let host = Host { protocol, edge, config, cancel, permits, make };
+    let host = Host { protocol, edge, config, cancel, permits, room: Arc::default(), make };
     join_all(ports.into_iter().map(|(listener, tls)| host.accept(listener, tls))).await;
 }
 
@@ -104,6 +110,8 @@ struct Host<F> {
     config: TcpConfig,
     cancel: CancellationToken,
     permits: Arc<Semaphore>,
+    /// Those on which no device has got in yet.
+    room: Arc<Room>,
     make: F,
 }
 
@@ -126,6 +134,7 @@ where
             let permit = tokio::select! {
                 () = cancel.cancelled() => break,
                 permit = Arc::clone(&self.permits).acquire_owned() => permit,
+                () = self.make_room() => continue,
             };
             let Ok(permit) = permit else { break };
             let accepted = tokio::select! {
@@ -135,7 +144,9 @@ where
             match accepted {
                 Ok((stream, address)) => {
                     pause = ACCEPT_PAUSE_MIN;
-                    tasks.spawn(self.connection(stream, address.to_string(), tls.clone(), permit));
+                    // Who is turned away hears nothing: an answer to each would be work that a flood could ask for.
+                    let Ok(seat) = self.edge.limits.enter(address.ip()) else { continue };
+                    tasks.spawn(self.connection(stream, address.to_string(), seat, tls.clone(), permit));
                 }
                 Err(error) => {
                     ::metrics::counter!(metrics::ACCEPT_ERRORS_TOTAL, "protocol" => label).increment(1);
@@ -153,11 +164,23 @@ where
         }
     }
 
+    /// While there is no place: sends those away, a few a second, that have not said who they are.
+    async fn make_room(&self) {
+        tokio::time::sleep(ROOM_PAUSE).await;
+        for _ in 0..ROOM_AT_ONCE {
+            if !self.room.make_room() {
+                return;
+            }
+            ::metrics::counter!(metrics::CROWDED_OUT_TOTAL, "protocol" => self.protocol.code()).increment(1);
+        }
+    }
+
     /// One connection from its first byte to its last.
     fn connection(
         &self,
         stream: TcpStream,
         peer: String,
+        seat: Arc<Seat>,
         tls: Option<Acceptor>,
         permit: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + Send + use<S, F> {
@@ -174,8 +197,10 @@ where
             peer: peer.clone(),
             cut: cut.clone(),
             wake: Arc::clone(&wake),
+            seat: Arc::clone(&seat),
         });
-        let signals = Signals { cut, wake, cancel: self.cancel.clone() };
+        let crowded_out = seat.wait(&self.room);
+        let signals = Signals { cut, wake, seat, crowded_out, cancel: self.cancel.clone() };
         async move {
             let reason = match tls {
                 None => run(stream, session, edge.clone(), config, signals).await,
@@ -205,6 +230,7 @@ async fn run_tls<S: Session>(
     // The one that loses is given up for good.
     let done = tokio::select! {
         () = signals.cancel.cancelled() => return CloseReason::Stopping,
+        () = signals.crowded_out.cancelled() => return CloseReason::CrowdedOut,
         done = acceptor.accept(stream) => done,
     };
     match done {

@@ -84,6 +84,10 @@ pub enum CloseReason {
     Revoked,
     /// It tried too many wrong secrets.
     Guessing,
+    /// The listener was full and it had not said who it is.
+    CrowdedOut,
+    /// What it sent led to a ban of its address.
+    Banned,
     /// The TLS handshake failed.
     Handshake,
     /// It began with a TLS handshake on a plain port.
@@ -108,6 +112,8 @@ impl CloseReason {
             Self::TakenOver => "taken_over",
             Self::Revoked => "revoked",
             Self::Guessing => "guessing",
+            Self::CrowdedOut => "crowded_out",
+            Self::Banned => "banned",
             Self::Handshake => "handshake",
             Self::TlsOnPlain => "tls_on_plain",
             Self::Released => "released",

@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::edge::Edge;
+use crate::limits::{Limits, LimitsConfig};
 use crate::online::Online;
 use bytes::Bytes;
 use model::envelope::{Envelope, Position, ProtocolKind};
@@ -262,12 +263,15 @@ impl World {
         });
         directory.set(devices);
         let (doorstep, wire) = (Arc::new(FakeDoorstep::default()), Arc::new(FakeWire::default()));
+        let clock = Arc::new(ManualClock::at(IngestTime(1_767_240_000_000)));
         let edge = Edge {
+            provisioner: None,
+            limits: Limits::new(LimitsConfig::default(), Arc::<ManualClock>::clone(&clock)),
             inlet: Arc::<FakeInlet>::clone(&inlet),
             directory: Arc::<FakeDirectory>::clone(&directory),
             doorstep: Arc::<FakeDoorstep>::clone(&doorstep),
             wire: Arc::<FakeWire>::clone(&wire),
-            clock: Arc::new(ManualClock::at(IngestTime(1_767_240_000_000))),
+            clock,
             budget: Arc::new(Budget::default()),
             online: Arc::new(Online::default()),
             changes: directory.changes.subscribe(),

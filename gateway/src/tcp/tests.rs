@@ -1,10 +1,12 @@
 //! Promises of the connection loop, shown with HJ 212 sessions over an in-memory pipe.
 
+mod limited;
 mod secured;
 
 use super::testing::{World, device};
 use super::{CloseReason, Opening, Signals, TcpConfig, run, serve};
 use crate::hj212::Hj212Session;
+use crate::limits::Seat;
 use model::envelope::ProtocolKind;
 use model::principal::Strictness;
 use model::seams::AppendError;
@@ -47,9 +49,18 @@ fn connect(world: &World, config: TcpConfig) -> Peer {
     let (cancel, cut) = (CancellationToken::new(), CancellationToken::new());
     let (edge, wake) = (world.edge.clone(), Arc::<Notify>::default());
     let peer = "test".to_owned();
-    let opening = Opening { edge: edge.clone(), connection: 1, peer, cut: cut.clone(), wake: Arc::clone(&wake) };
+    let seat = Seat::nowhere(&edge.limits);
+    let opening = Opening {
+        edge: edge.clone(),
+        connection: 1,
+        peer,
+        cut: cut.clone(),
+        wake: Arc::clone(&wake),
+        seat: Arc::clone(&seat),
+    };
     let session = Hj212Session::new(opening, 4_096);
-    let signals = Signals { cut: cut.clone(), wake, cancel: cancel.clone() };
+    let crowded_out = CancellationToken::new();
+    let signals = Signals { cut: cut.clone(), wake, seat, crowded_out, cancel: cancel.clone() };
     let task = tokio::spawn(run(ours, session, edge, config, signals));
     Peer { stream, task, cancel, cut }
 }

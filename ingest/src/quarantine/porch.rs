@@ -17,6 +17,8 @@ pub struct PorchConfig {
     pub identities_max: usize,
     pub samples_per_identity_max: usize,
     pub refusal_samples_max: usize,
+    /// Of those, one device's; those whose device is not known count as one.
+    pub refusal_samples_per_device_max: usize,
     /// Lines of the refusal counters (device, day, reason).
     pub refusal_lines_max: usize,
 }
@@ -26,7 +28,8 @@ impl Default for PorchConfig {
         Self {
             identities_max: 1_000,
             samples_per_identity_max: 16,
-            refusal_samples_max: 500,
+            refusal_samples_max: 2_000,
+            refusal_samples_per_device_max: 100,
             refusal_lines_max: 20_000,
         }
     }
@@ -79,7 +82,10 @@ pub struct RefusalSample {
 struct State {
     unknown: BTreeMap<(ProtocolKind, String), UnknownIdentity>,
     refusals: BTreeMap<(Option<DeviceId>, i64, RefusalReason), u64>,
-    samples: VecDeque<RefusalSample>,
+    /// By device, so that a flood for one leaves those of the others.
+    samples: BTreeMap<Option<DeviceId>, VecDeque<(u64, RefusalSample)>>,
+    samples_kept: usize,
+    next_sample: u64,
     /// Grows with every change, so that the saver knows whether there is work.
     version: u64,
 }
@@ -158,8 +164,13 @@ impl Porch {
     /// The latest refused frames, newest first, of one device or all.
     pub fn refusal_samples(&self, device: Option<DeviceId>, limit: usize) -> Vec<RefusalSample> {
         let state = self.lock();
-        let of_device = |sample: &&RefusalSample| device.is_none() || sample.device == device;
-        state.samples.iter().rev().filter(of_device).take(limit).cloned().collect()
+        if let Some(device) = device {
+            let ring = state.samples.get(&Some(device));
+            return ring.into_iter().flatten().rev().take(limit).map(|(_, sample)| sample.clone()).collect();
+        }
+        let mut all: Vec<_> = state.samples.values().flat_map(|ring| ring.iter().rev().take(limit)).collect();
+        all.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        all.into_iter().take(limit).map(|(_, sample)| sample.clone()).collect()
     }
 
     /// Grows with every change.
@@ -182,7 +193,7 @@ impl Porch {
                     frames: *frames,
                 })
                 .collect(),
-            samples: state.samples.iter().cloned().collect(),
+            samples: state.in_order(),
         };
         drop(state);
         serde_json::to_string(&saved).unwrap_or_default()
@@ -198,7 +209,9 @@ impl Porch {
         for line in saved.refusals.into_iter().take(self.config.refusal_lines_max) {
             *state.refusals.entry((line.device, line.day, line.reason)).or_default() += line.frames;
         }
-        state.samples.extend(saved.samples.into_iter().take(self.config.refusal_samples_max));
+        for sample in saved.samples.into_iter().take(self.config.refusal_samples_max) {
+            state.keep(sample, &self.config);
+        }
         Ok(())
     }
 }
@@ -251,10 +264,7 @@ impl Doorstep for Porch {
             }
         }
         *state.refusals.entry(key).or_default() += 1;
-        if state.samples.len() >= self.config.refusal_samples_max {
-            state.samples.pop_front();
-        }
-        state.samples.push_back(RefusalSample {
+        let sample = RefusalSample {
             at: refusal.at,
             protocol: refusal.protocol,
             device: refusal.device,
@@ -262,7 +272,41 @@ impl Doorstep for Porch {
             reason: refusal.reason,
             detail: refusal.detail.chars().take(DETAIL_CHARS_MAX).collect(),
             sample: Bytes::copy_from_slice(refusal.sample.get(..SAMPLE_BYTES_MAX).unwrap_or(&refusal.sample)),
-        });
+        };
+        state.keep(sample, &self.config);
+    }
+}
+
+impl State {
+    /// In the place of its device's oldest when that has its fill; in that of the oldest of whoever has most when all have theirs.
+    fn keep(&mut self, sample: RefusalSample, config: &PorchConfig) {
+        let device = sample.device;
+        let full = |ring: Option<&VecDeque<_>>| ring.map_or(0, VecDeque::len) >= config.refusal_samples_per_device_max;
+        let gives_way = if full(self.samples.get(&device)) {
+            Some(device)
+        } else if self.samples_kept >= config.refusal_samples_max {
+            self.samples.iter().max_by_key(|(_, ring)| ring.len()).map(|(device, _)| *device)
+        } else {
+            None
+        };
+        if let Some(device) = gives_way
+            && let Some(ring) = self.samples.get_mut(&device)
+        {
+            self.samples_kept -= usize::from(ring.pop_front().is_some());
+            if ring.is_empty() {
+                self.samples.remove(&device);
+            }
+        }
+        self.next_sample += 1;
+        self.samples_kept += 1;
+        self.samples.entry(device).or_default().push_back((self.next_sample, sample));
+    }
+
+    /// The oldest first.
+    fn in_order(&self) -> Vec<RefusalSample> {
+        let mut all: Vec<_> = self.samples.values().flatten().collect();
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, sample)| sample.clone()).collect()
     }
 }
 
@@ -371,6 +415,42 @@ mod tests {
         assert_eq!(again.rejected().len(), 1);
         assert_eq!(again.accept(ProtocolKind::Hj212, "B").map(|one| one.knocks), Some(1));
         assert!(again.waiting().is_empty());
+    }
+
+    #[test]
+    fn a_flood_for_one_device_leaves_the_samples_of_the_others() {
+        let config =
+            PorchConfig { refusal_samples_max: 10, refusal_samples_per_device_max: 4, ..PorchConfig::default() };
+        let porch = Porch::new(config);
+        let refused = |device: Option<i64>, at: i64| {
+            porch.refused(Refusal {
+                at: IngestTime(at),
+                protocol: ProtocolKind::Hj212,
+                device: device.map(DeviceId),
+                peer: String::new(),
+                reason: RefusalReason::CheckBad,
+                detail: String::new(),
+                sample: Bytes::from_static(b"x"),
+            });
+        };
+        refused(Some(1), 1);
+        refused(Some(2), 2);
+        for at in 3..1_000 {
+            refused(Some(7), at);
+            refused(None, at);
+        }
+        let kept = |device: i64| porch.refusal_samples(Some(DeviceId(device)), 100).len();
+        assert_eq!((kept(1), kept(2), kept(7)), (1, 1, 4));
+        let all = porch.refusal_samples(None, 100);
+        assert_eq!((all.len(), all[0].at, all[9].at), (10, IngestTime(999), IngestTime(1)));
+        // So many devices that there is no room for all: whoever has most gives way.
+        for device in 100..106 {
+            refused(Some(device), 2_000);
+        }
+        assert_eq!((kept(1), kept(2), porch.refusal_samples(None, 100).len()), (1, 1, 10));
+        let again = Porch::new(config);
+        again.restore(&porch.to_json()).unwrap();
+        assert_eq!(again.refusal_samples(None, 100), porch.refusal_samples(None, 100));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use super::Told;
 use model::register::{Object, SubjectDetails};
+use serde_json::Value;
 
 /// The bounds of free texts (characters) and lists (entries), one table for all registers. What has a grammar of its own (codes,
 /// names, identities, plates, a rule's text) is bounded where that is checked.
 pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
+    plain(object, told);
     let mut text = |field: &str, text: &str, most: usize| {
         let long = text.chars().count();
         told.must(long <= most, field, &format!("has {long} characters; write at most {most}"));
@@ -82,6 +84,58 @@ pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
     }
 }
 
+/// No text of a register may have a character that is not seen or that turns what is around it: names stand in lists, tables and
+/// log lines.
+fn plain(object: &Object, told: &mut Told<'_>) {
+    // A rule's text has lines, and a grammar of its own.
+    if matches!(object, Object::Rule(_)) {
+        return;
+    }
+    if let Ok(value) = serde_json::to_value(object) {
+        unseen("", value.get("row").unwrap_or(&value), &mut |field, found| {
+            let told_as = format!("has the character U+{:04X}, which is not seen; leave it out", u32::from(found));
+            told.must(false, field, &told_as);
+        });
+    }
+}
+
+/// The first such character of each text within, with its field.
+fn unseen(field: &str, value: &Value, tell: &mut impl FnMut(&str, char)) {
+    match value {
+        Value::String(text) => {
+            if let Some(found) = text.chars().find(|c| is_unseen(*c)) {
+                tell(field, found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                unseen(&format!("{field}[{index}]"), item, tell);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let inner = if field.is_empty() { name.clone() } else { format!("{field}.{name}") };
+                unseen(&inner, value, tell);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Controls, marks and overrides of direction (Unicode `Bidi_Control`), zero-width characters, line and paragraph separators.
+const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+    )
+}
+
 const WORD_MAX: usize = 64;
 const TITLE_MAX: usize = 200;
 const SENTENCE_MAX: usize = 500;
@@ -149,6 +203,24 @@ mod tests {
             let refused = rig.ledger.edit(&author(), vec![profile("p", ProtocolKind::Mqtt), meter]).await;
             let Err(LedgerError::Invalid(problems)) = refused else { panic!("{refused:?}") };
             assert!(problems.iter().any(|one| one.place == "[1].vendor"), "{problems:?}");
+        });
+    }
+
+    #[test]
+    fn a_character_that_is_not_seen_is_refused_and_named() {
+        both(async |db| {
+            let rig = rig(db).await;
+            for (bad, told) in
+                [("a\u{202e}b", "U+202E"), ("a\nb", "U+000A"), ("\u{7}", "U+0007"), ("a\u{200b}", "U+200B")]
+            {
+                let refused =
+                    rig.ledger.edit(&author(), vec![Object::Limit(Limit { source: bad.into(), ..limit() })]).await;
+                let Err(LedgerError::Invalid(problems)) = refused else { panic!("{bad:?}: {refused:?}") };
+                assert_eq!(problems[0].place, "[0].source");
+                assert!(problems[0].message.contains(told), "{problems:?}");
+            }
+            let right = Limit { source: "《饮食业油烟排放标准》 GB 18483—2001".into(), ..limit() };
+            rig.ledger.edit(&author(), vec![Object::Limit(right)]).await.unwrap();
         });
     }
 }

@@ -1,5 +1,6 @@
 //! Log-in, first password, lock-out and sessions, on both engines.
 
+use super::guesses::{LOCK_MS_MAX, SIEGE_MAX};
 use super::*;
 use crate::testing::{author, rig};
 use database::both;
@@ -56,6 +57,31 @@ fn wrong_passwords_lock_for_a_while_and_never_for_good() {
         assert!(matches!(people.login("li", "wrong", "x").await, Err(LoginError::Wrong)));
         people.login("li", &password, "x").await.unwrap();
         assert!(matches!(people.login("nobody", "wrong", "x").await, Err(LoginError::Wrong)));
+    });
+}
+
+#[test]
+fn nobody_locks_the_administrator_out_by_guessing_from_elsewhere() {
+    both(async |db| {
+        let rig = rig(db).await;
+        let people = rig.ledger.people();
+        let (admin, password) = people.create(&author(), new("admin", Role::Administrator)).await.unwrap();
+        people.login("admin", &password, "10.0.0.1").await.unwrap();
+        for guess in 0..20 {
+            let done = people.login("admin", "wrong", "203.0.113.9").await;
+            assert!(matches!((guess, done), (0..5, Err(LoginError::Wrong)) | (5.., Err(LoginError::Locked { .. }))));
+        }
+        people.login("admin", &password, "10.0.0.1").await.unwrap();
+        // From very many addresses: then only addresses that it logged in from may try.
+        for guess in 0..SIEGE_MAX {
+            let from = format!("198.51.{}.{}", guess / 200, guess % 200);
+            people.login("admin", "wrong", &from).await.unwrap_err();
+        }
+        assert!(matches!(people.login("admin", &password, "192.0.2.1").await, Err(LoginError::Locked { .. })));
+        people.login("admin", &password, "10.0.0.1").await.unwrap();
+        people.unlock(&author(), admin.id).await.unwrap();
+        people.login("admin", &password, "192.0.2.1").await.unwrap();
+        people.login("admin", &password, "203.0.113.9").await.unwrap();
     });
 }
 

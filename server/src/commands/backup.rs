@@ -34,7 +34,7 @@ pub(super) fn backup(config: &Config, to: &Path) -> Result<()> {
 }
 
 pub(super) fn restore(config: &Config, from: &Path) -> Result<()> {
-    crate::commands::check_backup(from)?;
+    crate::commands::check_backup(from, config.database_url.is_none())?;
     ensure_empty(&config.data_dir)?;
     let bytes = copy(from, &config.data_dir)?;
     println!("{bytes} bytes restored into {}", config.data_dir.display());

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tls::{Acceptor, Gate, Keeper, Ports};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -29,43 +29,42 @@ impl Listeners {
     pub(super) async fn bind(config: &Config, tls: Option<&Tls>) -> Result<Self> {
         let (gateway, web) = (&config.gateway, &config.web);
         Ok(Self {
-            mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls).await?,
-            hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls).await?,
-            jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls).await?,
-            dtu: dtu_ports(gateway, tls).await?,
+            mqtt: ports("mqtt", gateway.mqtt, gateway.mqtt_tls, tls)?,
+            hj212: ports("hj212", gateway.hj212, gateway.hj212_tls, tls)?,
+            jt808: ports("jt808", gateway.jt808, gateway.jt808_tls, tls)?,
+            dtu: dtu_ports(gateway, tls)?,
             jt808_udp: bind_udp(gateway.jt808_udp).await?,
             attachments: match &gateway.attachments {
-                Some(own) => ports("jt808.attachments", own.plain, own.tls, tls).await?,
+                Some(own) => ports("jt808.attachments", own.plain, own.tls, tls)?,
                 None => Ports::default(),
             },
-            web: ports("web", web.listen, web.tls_listen, tls).await?,
+            web: ports("web", web.listen, web.tls_listen, tls)?,
         })
     }
 }
 
 /// Without polling nobody is waited for.
-async fn dtu_ports(gateway: &Gateway, tls: Option<&Tls>) -> Result<Ports> {
+fn dtu_ports(gateway: &Gateway, tls: Option<&Tls>) -> Result<Ports> {
     let (plain, secured) = if gateway.modbus { (gateway.dtu, gateway.dtu_tls) } else { (None, None) };
-    let plain = bind("modbus", "dtu_listen", plain).await?;
-    let secured = bind("modbus", "dtu_tls_listen", secured).await?;
+    let plain = bind("modbus", "dtu_listen", plain)?;
+    let secured = bind("modbus", "dtu_tls_listen", secured)?;
     Ok(Ports { plain, tls: secured.zip(tls.map(|tls| tls.acceptor("modbus"))) })
 }
 
-async fn ports(
+fn ports(
     name: &'static str,
     plain: Option<SocketAddr>,
     secured: Option<SocketAddr>,
     tls: Option<&Tls>,
 ) -> Result<Ports> {
-    let listener = bind(name, "listen", plain).await?;
-    let secured = bind(name, "tls_listen", secured).await?;
+    let listener = bind(name, "listen", plain)?;
+    let secured = bind(name, "tls_listen", secured)?;
     Ok(Ports { plain: listener, tls: secured.zip(tls.map(|tls| tls.acceptor(name))) })
 }
 
-async fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>> {
+fn bind(name: &str, key: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>> {
     let Some(address) = address else { return Ok(None) };
-    let bound = TcpListener::bind(address).await;
-    Ok(Some(bound.with_context(|| format!("listen at {address} ({name}.{key})"))?))
+    Ok(Some(listen(address).with_context(|| format!("listen at {address} ({name}.{key})"))?))
 }
 
 async fn bind_udp(address: Option<SocketAddr>) -> Result<Option<UdpSocket>> {
@@ -73,6 +72,18 @@ async fn bind_udp(address: Option<SocketAddr>) -> Result<Option<UdpSocket>> {
     let bound = UdpSocket::bind(address).await;
     Ok(Some(bound.with_context(|| format!("listen at {address} (jt808.udp_listen)"))?))
 }
+
+/// With room for a street of devices that come back at once: a queue that overflows costs each of them a second or more. The
+/// system may have a smaller bound of its own (`net.core.somaxconn`).
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
 
 /// The certificate in use and the bounds of its handshakes.
 pub(super) struct Tls {

@@ -4,6 +4,7 @@ use super::projection::Projection;
 use dashboards::{BrokerState, Machine, ProjectionState};
 use gateway::broker::Brokers;
 use ingest::quarantine::Porch;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,6 +54,23 @@ impl Machine for ThisMachine {
         self.brokers.states().into_iter().map(state).collect()
     }
 }
+
+/// Every connection is a descriptor, and many systems give a program a thousand unless it asks for more.
+pub(super) fn raise_files_limit() {
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    if now.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..now }) {
+        warn!(%error, "failed to raise the limit of open files");
+    } else {
+        tracing::info!(files = wanted, "limit of open files raised");
+    }
+}
+
+/// As many as the listeners take by default, and some.
+const FILES_WANTED: u64 = 65_536;
 
 /// What the files of a folder and its folders take, sparse parts left out; a file that goes away meanwhile counts nothing.
 pub(super) fn bytes_on_disk(folder: &Path) -> u64 {

@@ -6,6 +6,7 @@
 //! ```
 
 mod brokers;
+mod claims;
 mod files;
 mod judge;
 mod listeners;
@@ -25,6 +26,7 @@ use database::{Database, Options};
 use gateway::budget::Budget;
 use gateway::edge::Edge;
 use gateway::jt808::attachments::Attachments;
+use gateway::limits::Limits;
 use ingest::chunks::{ChunkConfig, ChunkStore};
 use ingest::journal::layer::Disk;
 use ingest::journal::{Journal, JournalConfig};
@@ -67,16 +69,24 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
         }
         Some(url) => (Options::url(url)?, Options::url(url)?.schema("chunks")),
     };
-    let main = Database::open(main).await.context("open the database")?;
-    let chunks = Database::open(chunks).await.context("open the chunk store's database")?;
+    let place = |name: &str| match &config.database_url {
+        None => config.data_dir.join(name).display().to_string(),
+        Some(_) => "at data.database_url".to_owned(),
+    };
+    let main = Database::open(main).await.with_context(|| format!("open the database {}", place("lantian.db")))?;
+    let chunks = Database::open(chunks)
+        .await
+        .with_context(|| format!("open the chunk store's database {}", place("chunks.db")))?;
     let keys = Keys::open(&config.data_dir).context("open the key file")?;
-    let ledger = Ledger::open(main.clone(), keys.clone(), Arc::clone(&clock)).await.context("open the registers")?;
+    let ledger = Ledger::open(main.clone(), keys.clone(), Arc::clone(&clock)).await;
+    let ledger = ledger.with_context(|| format!("open the registers in {}", place("lantian.db")))?;
     Ok(Stores { main, chunks, ledger, keys, clock })
 }
 
 /// Runs until a signal or a failed task, then stops in order. `Err` before everything is up, or when a task failed.
 pub(crate) async fn serve(config: Config) -> Result<()> {
     let metrics = telemetry::start_metrics()?;
+    machine::raise_files_limit();
     let failed = CancellationToken::new();
     let phases = Phases::new(&failed);
     let _lock = crate::commands::lock(&config.data_dir)?;
@@ -185,16 +195,7 @@ impl System {
         machine::restore_porch(&config.data_dir, &porch);
         let trace = Arc::new(WireTrace::new(WireTraceConfig::default()));
         let hub = LiveHub::new(LiveConfig::default());
-        let edge = Edge {
-            inlet: Arc::clone(&journal) as Arc<dyn model::seams::Inlet>,
-            directory: ledger.directory(),
-            doorstep: Arc::clone(&porch) as Arc<dyn model::seams::Doorstep>,
-            wire: Arc::clone(&trace) as Arc<dyn model::seams::WireLog>,
-            clock: Arc::clone(&clock),
-            budget: Arc::new(Budget::new(u32::try_from(config.gateway.in_flight_mib << 20).unwrap_or(u32::MAX))),
-            online: Arc::default(),
-            changes: ledger.directory().changes(),
-        };
+        let edge = make_edge(config, (&ledger, &journal), (&porch, &trace), &clock, phases);
         let front = start_front(config, &edge, phases)?;
         let brokers = brokers::start(config, &edge, &journal, phases)?;
         phases.feeds.spawn("terminals", outbox::keep_terminals(ledger.clone(), phases.feeds.token()));
@@ -257,6 +258,7 @@ impl System {
             settled: worker.settled(),
             pulse,
             machine: Arc::new(machine::ThisMachine::new(config.data_dir.clone(), projection, journal_bytes, brokers)),
+            gate: Arc::clone(&edge.limits) as Arc<dyn model::gatekeeper::Gatekeeper>,
             clock,
             config: web_config(config),
             stop: phases.page.token(),
@@ -358,6 +360,30 @@ fn start_house(
     let house = ticks::House::new(of, measured, config.quarantine);
     phases.feeds.spawn("house", ticks::keep_house(house, phases.feeds.token()));
     journal_bytes
+}
+
+/// What every listener is given, and the work behind it.
+fn make_edge(
+    config: &Config,
+    (ledger, journal): (&Ledger, &Arc<Journal>),
+    (porch, trace): (&Arc<Porch>, &Arc<WireTrace>),
+    clock: &Arc<dyn Clock>,
+    phases: &Phases,
+) -> Edge {
+    let (provisioner, claimed) = claims::Claims::new();
+    phases.feeds.spawn("claims", claims::run(ledger.clone(), claimed, phases.feeds.token()));
+    Edge {
+        provisioner: Some(Arc::new(provisioner)),
+        inlet: Arc::clone(journal) as Arc<dyn model::seams::Inlet>,
+        directory: ledger.directory(),
+        doorstep: Arc::clone(porch) as Arc<dyn model::seams::Doorstep>,
+        wire: Arc::clone(trace) as Arc<dyn model::seams::WireLog>,
+        clock: Arc::clone(clock),
+        budget: Arc::new(Budget::new(u32::try_from(config.gateway.in_flight_mib << 20).unwrap_or(u32::MAX))),
+        online: Arc::default(),
+        limits: Limits::new(config.limits.clone(), Arc::clone(clock)),
+        changes: ledger.directory().changes(),
+    }
 }
 
 fn start_front(config: &Config, edge: &Edge, phases: &Phases) -> Result<gateway::mqtt::Front> {

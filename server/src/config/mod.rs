@@ -4,12 +4,14 @@
 //! `config/example.toml` shows every key with its default; a test compares the two.
 
 mod broker;
+mod limits;
 mod pictures;
 mod reader;
 mod tls;
 
 pub(crate) use broker::Broker;
 use dashboards::Network;
+use gateway::limits::LimitsConfig;
 use ingest::chunks::QuarantineRetention;
 pub(crate) use pictures::{Attachments, Pictures};
 use reader::Section;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 pub(crate) use tls::Tls;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `None`: SQLite in the data folder.
@@ -28,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) gateway: Gateway,
     pub(crate) brokers: Vec<Broker>,
     pub(crate) pictures: Pictures,
+    pub(crate) limits: LimitsConfig,
     pub(crate) web: Web,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
@@ -147,6 +150,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
         },
         brokers: broker::read(root, environment),
         pictures: root.section("pictures", pictures::pictures),
+        limits: root.section("limits", limits::read),
         web: root.section("web", |s| Web {
             listen: s.listen("listen", "127.0.0.1:8080"),
             tls_listen: s.tls_listen("0.0.0.0:8443"),
@@ -285,7 +289,7 @@ fn influx(s: &mut Section<'_>, environment: &Environment) -> Option<Influx> {
     let token = s.secret("token", "token_file", environment);
     let url = url?;
     if !url.starts_with("http://") && !url.starts_with("https://") {
-        s.require("url", false, "it must start with http:// or https://");
+        s.problem("url", format!("{url:?} must start with http:// or https://"));
     }
     let api = if api == "v1" {
         s.require("database", database.is_some(), "the 1.x API writes into a database");

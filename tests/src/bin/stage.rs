@@ -1,8 +1,8 @@
-//! Stages that run a whole system: `demo`, `browser`, `screenshots`, `bench`. `make` calls them.
+//! Stages that run a whole system: `demo`, `browser`, `screenshots`, `bench`, `bench-edge`. `make` calls them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on its standard streams")]
 
-use anyhow::{Result, bail};
-use e2e::stage::{bench, browser, demo};
+use anyhow::{Context, Result, bail};
+use e2e::stage::{bench, browser, demo, edge};
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
@@ -22,8 +22,12 @@ async fn run() -> Result<()> {
         Some("screenshots") => browser::screenshots().await,
         Some("bench") => bench::run().await,
         Some("bench-frames") => bench::run_frames().await,
+        Some("bench-edge") => {
+            let divisor = std::env::args().nth(2).map_or(Ok(1), |text| text.parse());
+            edge::run(divisor.context("read how much smaller: a whole number")?).await
+        }
         other => {
-            println!("stage demo | browser | screenshots | bench | bench-frames");
+            println!("stage demo | browser | screenshots | bench | bench-frames | bench-edge [DIVISOR]");
             bail!("know the stage {other:?}")
         }
     }

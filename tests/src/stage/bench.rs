@@ -27,7 +27,7 @@ const RATE: f64 = 10_000.0;
 pub async fn run() -> Result<()> {
     let folder = tempfile::tempdir()?;
     machine()?;
-    let mut server = Server::prepare(folder.path(), Setup::default())?;
+    let mut server = Server::prepare(folder.path(), unlimited())?;
     let staged = stage(&server, SIZE, "config/library")?;
     server.start().await?;
     let rss_idle = rss_mib(server.pid()?)?;
@@ -84,7 +84,14 @@ pub async fn run_frames() -> Result<()> {
     frames::run().await
 }
 
-fn machine() -> Result<()> {
+/// What is measured is what the machine carries, so no device is slowed for sending more than one should.
+pub(super) fn unlimited() -> Setup {
+    let config = "limits.device_frames_per_second = 1000000\nlimits.device_frames_burst = 1000000\n\
+                  limits.device_kib_per_second = 1048576\nlimits.device_burst_kib = 1048576\n";
+    Setup { config: config.to_owned(), ..Setup::default() }
+}
+
+pub(super) fn machine() -> Result<()> {
     let cores = std::thread::available_parallelism()?.get();
     let model = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = model.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("").trim_matches([' ', '\t', ':']);
@@ -137,7 +144,7 @@ async fn settled(server: &Server) -> Result<f64> {
 }
 
 /// Waits until nothing moves for two seconds, so that runs are alike.
-async fn settle_down(server: &Server) -> Result<()> {
+pub(super) async fn settle_down(server: &Server) -> Result<()> {
     eventually("the server is calm", Duration::from_secs(120), || async {
         let before = settled(server).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -179,7 +186,7 @@ fn load(address: &str, staged: Option<&Staged>, pace: &[&str], seconds: u64) -> 
     serde_json::from_slice(&output.stdout).context("read the load generator's outcome")
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
@@ -211,7 +218,7 @@ fn thread_cpu(pid: u32) -> Result<BTreeMap<String, f64>> {
     Ok(all)
 }
 
-fn rss_mib(pid: u32) -> Result<f64> {
+pub(super) fn rss_mib(pid: u32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)

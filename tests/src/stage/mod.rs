@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod browser;
 pub mod demo;
+pub mod edge;
 
 use crate::district::{Staged, stage};
 use crate::{Running, Server, Setup};

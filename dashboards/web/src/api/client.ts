@@ -6,7 +6,7 @@
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type {
-  AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewDevice, NewInstallation, NewUser,
+  AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewDevice, NewInstallation, NewUser,
   Problem, PutLimit, PutPermit, PutSubject, RejectUnknown,
 } from './types'
 
@@ -154,7 +154,12 @@ export const api = {
   unknown: () => take(http.GET('/api/v1/quarantine/unknown')),
   acceptUnknown: (body: AcceptUnknown) => take(http.POST('/api/v1/quarantine/unknown/accept', { body })),
   rejectUnknown: (body: RejectUnknown) => take(http.POST('/api/v1/quarantine/unknown/reject', { body })),
-  refused: () => take(http.GET('/api/v1/quarantine/refused')),
+  refused: (device?: number) => take(http.GET('/api/v1/quarantine/refused', { params: { query: { device } } })),
+  claims: () => take(http.GET('/api/v1/claims')),
+  newClaim: (body: NewClaim) => take(http.POST('/api/v1/claims', { body })),
+  revokeClaim: (id: number) => take(http.POST('/api/v1/claims/{id}/revoke', at(id))),
+  addresses: () => take(http.GET('/api/v1/quarantine/addresses')),
+  liftBan: (address: string) => take(http.POST('/api/v1/quarantine/addresses/lift', { body: { address } })),
   quarantined: (query: QueryOf<'/api/v1/quarantine/records'>) =>
     take(http.GET('/api/v1/quarantine/records', { params: { query: clean(query) } })),
   rederive: (device: number) => take(http.POST('/api/v1/quarantine/rederive', { body: { device } })),

@@ -324,6 +324,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/claims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Claim codes, and the devices that showed one
+         * @description Needs `manage_devices`.
+         */
+        get: operations["get_claims"];
+        put?: never;
+        /**
+         * New claim code; it is shown this once
+         * @description Needs `manage_devices`.
+         */
+        post: operations["post_claims"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/claims/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * No device gets anything for it any more
+         * @description Needs `manage_devices`.
+         */
+        post: operations["post_claims_id_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices": {
         parameters: {
             query?: never;
@@ -864,6 +908,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/provision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A device shows a claim code and gets a credential of its own, once
+         * @description Needs no login.
+         */
+        post: operations["post_provision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quantities": {
         parameters: {
             query?: never;
@@ -878,6 +942,46 @@ export interface paths {
         get: operations["get_quantities"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Addresses refused for a while, and devices read more slowly
+         * @description Needs `manage_devices`.
+         */
+        get: operations["get_quarantine_addresses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/addresses/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a ban and forget what led to it
+         * @description Needs `manage_devices`.
+         */
+        post: operations["post_quarantine_addresses_lift"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1266,6 +1370,12 @@ export interface components {
         Acknowledge: {
             comment?: string | null;
         };
+        AddressList: {
+            /** @description Refused now, the latest first. */
+            bans: components["schemas"]["BannedAddress"][];
+            /** @description Slowed since start, the latest first. */
+            slowed: components["schemas"]["SlowedDevice"][];
+        };
         AlertDetail: components["schemas"]["AlertRow"] & {
             chart?: components["schemas"]["ChartHint"] | null;
             comments: components["schemas"]["Comment"][];
@@ -1385,6 +1495,25 @@ export interface components {
             next?: string;
             /** Format: int64 */
             total?: number;
+        };
+        /** @enum {string} */
+        BanReason: "guessing" | "strangers" | "rubbish";
+        BannedAddress: {
+            /** @description IPv6: the network of 64 bits. */
+            address: string;
+            reason: components["schemas"]["BanReason"];
+            /**
+             * Format: int64
+             * @description Connections refused in this ban.
+             */
+            refused: number;
+            since: components["schemas"]["Time"];
+            /**
+             * Format: int32
+             * @description How often of late; each time is twice as long.
+             */
+            times: number;
+            until: components["schemas"]["Time"];
         };
         Banner: {
             /**
@@ -1527,6 +1656,60 @@ export interface components {
             quantity?: string | null;
             statistic: components["schemas"]["Statistic"];
             to: components["schemas"]["Time"];
+        };
+        ClaimAttemptRow: {
+            at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Absent: no such code.
+             */
+            claim?: number | null;
+            device?: components["schemas"]["DeviceRef"] | null;
+            origin: string;
+            refusal?: components["schemas"]["ClaimRefusal"] | null;
+            serial: string;
+        };
+        /** @description A claim code, shown this once. */
+        ClaimHandout: {
+            claim: components["schemas"]["ClaimRow"];
+            code: string;
+        };
+        ClaimList: {
+            /** @description The latest first; refused ones since start. */
+            attempts: components["schemas"]["ClaimAttemptRow"][];
+            /** @description The newest first. */
+            claims: components["schemas"]["ClaimRow"][];
+        };
+        /**
+         * @description What becomes of a device that claims.
+         * @enum {string}
+         */
+        ClaimPolicy: "accepted" | "pending";
+        /**
+         * @description Why a device got nothing; it is told only that.
+         * @enum {string}
+         */
+        ClaimRefusal: "unknown" | "revoked" | "expired" | "used_up" | "known" | "serial";
+        ClaimRow: {
+            /** @description Who made it. */
+            author: string;
+            created: components["schemas"]["Time"];
+            expires: components["schemas"]["Time"];
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description It makes devices now. */
+            open: boolean;
+            policy: components["schemas"]["ClaimPolicy"];
+            /** @description Codes of its devices begin so. */
+            prefix: string;
+            profile: string;
+            revoked: boolean;
+            /** Format: int32 */
+            uses: number;
+            /** Format: int32 */
+            uses_max: number;
+            vendor: string;
         };
         ClockHealth: {
             last_tick?: components["schemas"]["Time"] | null;
@@ -1902,6 +2085,8 @@ export interface components {
             /** Format: int64 */
             changed: number;
             committed: boolean;
+            /** @description Devices: the credentials of the new ones as CSV, shown this once. */
+            credentials?: string | null;
             kind: components["schemas"]["ImportKind"];
             /** @description Not empty: nothing was applied. */
             problems: components["schemas"]["FieldProblem"][];
@@ -1978,6 +2163,10 @@ export interface components {
         };
         /** @enum {string} */
         Level: "info" | "warning" | "error";
+        LiftBan: {
+            /** @description As in the list. */
+            address: string;
+        };
         LimitLine: {
             /** @description Cut to the span. */
             from: components["schemas"]["Time"];
@@ -2233,6 +2422,16 @@ export interface components {
             id: number;
             name: string;
         };
+        NewClaim: {
+            expires: components["schemas"]["Time"];
+            name: string;
+            policy: components["schemas"]["ClaimPolicy"];
+            prefix?: string;
+            profile: string;
+            /** Format: int32 */
+            uses_max: number;
+            vendor?: string;
+        };
         NewComment: {
             text: string;
         };
@@ -2433,6 +2632,18 @@ export interface components {
             protocol: components["schemas"]["Protocol"];
             /** Format: double */
             records_per_s: number;
+        };
+        /** @description What a device shows. */
+        Provision: {
+            /** @description The claim code, with or without its strokes. */
+            code: string;
+            /** @description Its serial number; HJ 212: its MN; JT/T 808: its phone. */
+            serial: string;
+        };
+        /** @description What it gets, this once. */
+        Provisioned: {
+            credential: components["schemas"]["CredentialHandout"];
+            policy: components["schemas"]["ClaimPolicy"];
         };
         /** @description A new limit row, or with `id` the next edit of that row. */
         PutLimit: {
@@ -2713,6 +2924,20 @@ export interface components {
             /** Format: int64 */
             silent_s: number;
             subject?: components["schemas"]["SubjectRef"] | null;
+        };
+        SlowedDevice: {
+            device: components["schemas"]["DeviceRef"];
+            last: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description How long, in all.
+             */
+            paused_ms: number;
+            /**
+             * Format: int64
+             * @description How often reading paused.
+             */
+            pauses: number;
         };
         /**
          * @description Which statistic of its period a value is.
@@ -3426,6 +3651,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CaseDetail"];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_claims: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_claims: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClaim"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimHandout"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_claims_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {
@@ -4457,6 +4773,39 @@ export interface operations {
             };
         };
     };
+    post_provision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Provision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provisioned"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_quantities: {
         parameters: {
             query?: never;
@@ -4474,6 +4823,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["QuantityRow"][];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_quarantine_addresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressList"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_quarantine_addresses_lift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiftBan"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {
@@ -4558,7 +4967,9 @@ export interface operations {
     };
     get_quarantine_refused: {
         parameters: {
-            query?: never;
+            query?: {
+                device?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;

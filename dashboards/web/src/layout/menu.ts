@@ -1,6 +1,6 @@
 /** The menu, by task, for what a person may do. */
 
-import { Bell, Box, Connection, Files, Grid, Guide, House, Location, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
+import { Bell, Box, Connection, Files, Grid, Guide, House, Key, Location, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 import type { Capability } from '@/api/types'
 
@@ -36,6 +36,7 @@ const MENU: MenuGroup[] = [
     { to: '/devices', name: 'nav.devices', icon: Connection, any: DEVICES },
     { to: '/explain', name: 'nav.explain', icon: Search, any: DEVICES },
     { to: '/quarantine', name: 'nav.quarantine', icon: Box, any: ['manage_devices', 'view'] },
+    { to: '/claims', name: 'nav.claims', icon: Key, any: ['manage_devices'] },
   ] },
   { name: 'nav.judging', items: [
     { to: '/limits', name: 'nav.limits', icon: DataLine, any: DISTRICT },

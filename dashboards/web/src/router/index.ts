@@ -34,6 +34,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { any: DEVICES } },
   { path: '/explain', name: 'explain', component: () => import('@/pages/ExplainPage.vue'), meta: { any: DEVICES } },
   { path: '/quarantine', name: 'quarantine', component: () => import('@/pages/QuarantinePage.vue'), meta: { any: ['manage_devices', 'view'] } },
+  { path: '/claims', name: 'claims', component: () => import('@/pages/ClaimsPage.vue'), meta: { any: ['manage_devices'] } },
   { path: '/limits', name: 'limits', component: () => import('@/pages/LimitsPage.vue'), meta: { any: DISTRICT } },
   { path: '/rules', name: 'rules', component: () => import('@/pages/RulesPage.vue'), meta: { any: DISTRICT } },
   { path: '/rules/:code', name: 'rule', component: () => import('@/pages/RulePage.vue'), meta: { any: DISTRICT } },

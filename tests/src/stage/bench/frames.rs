@@ -1,9 +1,9 @@
 //! HJ 212 and JT/T 808 through everything: a thousand devices of each keep twenty frames unanswered, over real sockets; how
 //! many are answered a second (each after its sync), and how many are settled, judged and stored.
 
-use super::{RUNS, as_f64, median, settle_down, settled, thread_cpu};
+use super::{RUNS, as_f64, median, settle_down, settled, thread_cpu, unlimited};
 use crate::district::{Staged, stage};
-use crate::{Server, Setup, eventually};
+use crate::{Server, eventually};
 use anyhow::{Context, Result, ensure};
 use device_sim::district::Size;
 use device_sim::load::Outcome;
@@ -18,7 +18,7 @@ const FRAMES: u32 = 300;
 
 pub(super) async fn run() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut server = Server::prepare(folder.path(), Setup::default())?;
+    let mut server = Server::prepare(folder.path(), unlimited())?;
     let staged = stage(&server, SIZE, "config/library")?;
     server.start().await?;
     let to = server.addresses();

@@ -71,6 +71,23 @@ export default {
     not_granted: 'Not granted',
     unanswered: 'Polled, no answer',
   },
+  claimPolicy: {
+    accepted: 'may speak at once',
+    pending: 'waits to be switched on',
+  },
+  claimRefusal: {
+    unknown: 'No such code',
+    revoked: 'The code is revoked',
+    expired: 'The code has expired',
+    used_up: 'The code is used up',
+    known: 'The serial is a device already',
+    serial: 'The serial cannot be a device\'s',
+  },
+  banReason: {
+    guessing: 'Guessed secrets',
+    strangers: 'Many unknown identities',
+    rubbish: 'Much that could not be taken',
+  },
   verdict: {
     stored: 'Stored',
     revised: 'Revised',

@@ -36,6 +36,7 @@ export default {
     devices: 'Devices',
     explain: 'Explain a frame',
     quarantine: 'Quarantine',
+    claims: 'Claim codes',
     judging: 'Judging',
     limits: 'Limits',
     rules: 'Rules',

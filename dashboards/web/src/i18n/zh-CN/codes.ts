@@ -71,6 +71,23 @@ export default {
     not_granted: '超出授权范围',
     unanswered: '轮询无应答',
   },
+  claimPolicy: {
+    accepted: '直接启用',
+    pending: '待人工启用',
+  },
+  claimRefusal: {
+    unknown: '认领码错误',
+    revoked: '认领码已作废',
+    expired: '认领码已过期',
+    used_up: '认领码已用完',
+    known: '序列号已是设备',
+    serial: '序列号不合规',
+  },
+  banReason: {
+    guessing: '猜测密码',
+    strangers: '大量未知设备标识',
+    rubbish: '大量无效数据',
+  },
   verdict: {
     stored: '已入库',
     revised: '修订',

@@ -36,6 +36,7 @@ export default {
     devices: '设备',
     explain: '报文解析',
     quarantine: '隔离区',
+    claims: '认领码',
     judging: '判定依据',
     limits: '限值',
     rules: '规则',
