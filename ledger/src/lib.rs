@@ -19,6 +19,8 @@
 //! | `ledger.directory().changes()` | a `watch` of the directory's revision, for who must cut connections at once |
 //! | `ledger.keep_terminals()` | to be run beside all else: writes down which JT/T 808 terminal holds which phone, and answers it |
 //! | `ledger.credentials()` | [`Credentials`]: `issue`, `rotate`, `revoke`, `set_terminal`, `terminal`, `set_hj212_password`, `issue_bridge`, `state`, `bridges` |
+//! | `ledger.commands()` | [`Commands`]: `order`, `list`, `one`, `cancel`, `changes`, `arrivals`: what the platform tells devices |
+//! | `ledger.desk()`, `ledger.keep_commands()` | the same queue as [`model::downlink::Downlink`] for the sessions, and what is to be run beside all else to keep it |
 //! | `ledger.accept_unknown(&Author, Acceptance) -> Accepted` | a quarantined identity becomes a device with a credential |
 //! | `ledger.people()` | [`People`]: `create`, `login`, `change_password`, `reset_password`, `update`, `list`, `session`, `logout`, `sessions`, `revoke_session` |
 //! | `ledger.audit()` | [`Audit`]: `record`, `page` |
@@ -33,7 +35,7 @@
 //! - A secret is never in `revision`, `audit`, a log or an error.
 //!
 //! # Tables (component `ledger`)
-//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`; see `schema.sql`.
+//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`, `command`, `downlink_mark`; see `schema.sql` and its successors.
 
 mod audit;
 pub mod calendar;
@@ -41,6 +43,7 @@ mod check;
 mod credentials;
 mod csv_files;
 mod directory;
+mod downlink;
 mod error;
 mod files;
 mod keys;
@@ -60,6 +63,9 @@ pub use audit::{Audit, AuditEntry, AuditFilter};
 pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};
 pub use csv_files::CsvKind;
 pub use directory::Directory;
+pub use downlink::{
+    Arrival, CommandCheck, CommandRow, Commands, Desk, OPEN_PER_DEVICE_MAX, WAIT_MAX, WAIT_MIN, Wrong,
+};
 pub use error::{LedgerError, Problem};
 pub use files::{Existing, Exported, RuleCheck};
 pub use keys::Keys;

@@ -8,6 +8,7 @@ use crate::audit::{self, Audit, Change};
 use crate::check;
 use crate::credentials::{self, Credentials};
 use crate::directory::Directory;
+use crate::downlink::Desk;
 use crate::error::{LedgerError, Problem};
 use crate::keys::Keys;
 use crate::metrics::{EDITS, EDITS_REFUSED};
@@ -24,7 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, watch};
 
 const TABLES: Component =
-    Component { name: "ledger", migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql")] };
+    Component { name: "ledger", migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")] };
 /// Objects one edit may have.
 pub(crate) const BATCH_MAX: usize = 50_000;
 
@@ -58,6 +59,7 @@ struct Inner {
     changes: watch::Sender<u64>,
     people: People,
     audit: Audit,
+    desk: Arc<Desk>,
 }
 
 /// The fold of all revisions.
@@ -86,10 +88,11 @@ impl Ledger {
         drop(reader);
         let directory = Arc::new(Directory::new(keys.clone(), &state.facts, secrets));
         let audit = Audit::new(db.clone(), Arc::clone(&clock));
+        let desk = Arc::new(Desk::new(Arc::clone(&clock)));
         let people = People::open(db.clone(), keys.clone(), Arc::clone(&clock)).await?;
         let (changes, _) = watch::channel(state.facts.revision);
         let state = RwLock::new(Arc::new(state));
-        Ok(Self(Arc::new(Inner { db, keys, clock, state, editing: Mutex::new(()), directory, changes, people, audit })))
+        Ok(Self(Arc::new(Inner { db, keys, clock, state, editing: Mutex::new(()), directory, changes, people, audit, desk })))
     }
 
     pub fn facts_now(&self) -> Arc<Facts> {
@@ -114,6 +117,11 @@ impl Ledger {
 
     pub fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    /// The queue of commands as the sessions see it.
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.0.desk)
     }
 
     pub(crate) fn db(&self) -> &Database {

@@ -13,10 +13,12 @@
 //! | Facts: the registers as of a position | 台账快照 | [`facts`] |
 //! | Episode: a stretch of time in which a rule was broken | 违规时段 | [`episode`] |
 //! | Case and its moves | 案件 | [`case`] |
+//! | Command: what we tell a device, and what became of it | 下行指令 | [`downlink`] |
 //! | Tick, Outage, Batch: what settle hands on | 处理流 | [`stream`] |
 //! | Seams: the traits the crates meet at | 接缝 | [`seams`] |
 
 pub mod case;
+pub mod downlink;
 pub mod envelope;
 pub mod episode;
 pub mod event_rule;
