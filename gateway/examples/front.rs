@@ -110,6 +110,7 @@ async fn main() -> std::io::Result<()> {
         doorstep: Arc::clone(&world) as _,
         wire: world,
         clock: Arc::new(SystemClock),
+        downlink: Arc::new(model::downlink::NoDownlink),
         budget: Arc::default(),
         online: Arc::default(),
         changes: tokio::sync::watch::channel(1).1,

@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::online::Online;
+use model::downlink::Downlink;
 use model::seams::{DeviceDirectory, Doorstep, Inlet, WireLog};
 use model::time::Clock;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct Edge {
     pub directory: Arc<dyn DeviceDirectory>,
     pub doorstep: Arc<dyn Doorstep>,
     pub wire: Arc<dyn WireLog>,
+    /// The commands that wait for devices.
+    pub downlink: Arc<dyn Downlink>,
     pub clock: Arc<dyn Clock>,
     /// Bytes handed to the inlet and not yet durable, of all connections together.
     pub budget: Arc<Budget>,

@@ -40,7 +40,12 @@ pub const REGISTRATIONS_UNANSWERED_TOTAL: &str = "gateway_registrations_unanswer
 pub const JT808_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_asked_again_total";
 /// JT/T 808 messages whose missing sub-packets are no longer asked for, by `reason`.
 pub const JT808_TRAINS_GIVEN_UP_TOTAL: &str = "gateway_jt808_trains_given_up_total";
-/// 1012s sent to HJ 212 devices that asked for the time.
+/// Commands sent to devices, by `protocol`; their repeats.
+pub const COMMANDS_SENT_TOTAL: &str = "gateway_commands_sent_total";
+pub const COMMANDS_AGAIN_TOTAL: &str = "gateway_commands_sent_again_total";
+/// MQTT commands that the device had not subscribed to.
+pub const COMMANDS_NOT_TAKEN_TOTAL: &str = "gateway_commands_not_taken_total";
+/// 1012s sent to HJ 212 devices.
 pub const TIMES_TOLD_TOTAL: &str = "gateway_times_told_total";
 
 // Conventions of others over MQTT, of our front and of brokers

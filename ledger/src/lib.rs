@@ -64,7 +64,7 @@ pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials
 pub use csv_files::CsvKind;
 pub use directory::Directory;
 pub use downlink::{
-    Arrival, CommandCheck, CommandRow, Commands, Desk, OPEN_PER_DEVICE_MAX, WAIT_MAX, WAIT_MIN, Wrong,
+    Arrival, CommandCheck, CommandRow, Commands, Desk, OPEN_PER_DEVICE_MAX, WAIT_MAX, WAIT_MIN,
 };
 pub use error::{LedgerError, Problem};
 pub use files::{Existing, Exported, RuleCheck};

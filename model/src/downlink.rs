@@ -34,6 +34,19 @@ pub struct Order {
     pub deadline: IngestTime,
 }
 
+/// Why a value of a command is not allowed, and in which field it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    pub field: String,
+    pub message: String,
+}
+
+impl Wrong {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
 /// Wakes a session that has something to take. It may run on any thread and only hands over.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -45,8 +58,9 @@ pub trait Downlink: Send + Sync {
     fn detach(&self, device: DeviceId, connection: u64);
     /// The command to send now.
     fn take(&self, device: DeviceId, connection: u64) -> Option<Order>;
-    /// What became of a command; of one that has ended meanwhile, or is another connection's, it is ignored.
-    fn told(&self, id: CommandId, connection: u64, told: Told);
+    /// What became of a command of the device; of one that has ended meanwhile, or is another connection's, it is ignored. MQTT
+    /// commands are no connection's: a session's queue outlives it.
+    fn told(&self, device: DeviceId, id: CommandId, connection: u64, told: Told);
     /// False when it was cancelled or has expired: nothing more is waited for.
     fn stands(&self, id: CommandId, connection: u64) -> bool;
     /// A device shows a password that is not its own. True when it is the one a sent command told it to use: the credential follows.
@@ -65,7 +79,7 @@ impl Downlink for NoDownlink {
     fn take(&self, _: DeviceId, _: u64) -> Option<Order> {
         None
     }
-    fn told(&self, _: CommandId, _: u64, _: Told) {}
+    fn told(&self, _: DeviceId, _: CommandId, _: u64, _: Told) {}
     fn stands(&self, _: CommandId, _: u64) -> bool {
         false
     }

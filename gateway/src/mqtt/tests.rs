@@ -224,6 +224,7 @@ impl Bench {
             doorstep: Arc::clone(&world) as _,
             wire: Arc::clone(&world) as _,
             clock: Arc::clone(&clock) as _,
+            downlink: Arc::new(model::downlink::NoDownlink),
             budget: Arc::default(),
             online: Arc::default(),
             changes: world.changes.subscribe(),

@@ -14,6 +14,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const READ_BYTES: usize = 4 * 1024;
+/// The wall clock may be set back; then the session is asked again after so long.
+const RING_MS_MAX: i64 = 60_000;
 
 type Done = (u64, Result<Committed, AppendError>);
 
@@ -110,6 +112,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             if !waited_for && (stopping || ended) {
                 return if ended { CloseReason::Peer } else { CloseReason::Stopping };
             }
+            let rings = self.rings();
             let room = !self.starved && self.outstanding < self.config.window_frames;
             // Every branch is cancel-safe: a token, a channel, a notice, a watch, a timer, one read.
             let step = tokio::select! {
@@ -118,6 +121,7 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
                 () = cancel.cancelled(), if !stopping => Ok(()),
                 Some((number, result)) = completions.recv() => self.on_completion(number, result).await,
                 () = wake.notified() => self.on_wake().await,
+                () = tokio::time::sleep_until(rings.unwrap_or(self.opened)), if rings.is_some() => self.on_time().await,
                 Ok(()) = changes.changed() => self.on_change().await,
                 () = tokio::time::sleep_until(self.deadline()) => self.on_deadline(),
                 read = reader.read(&mut buffer), if room && !stopping && !ended => match read {
@@ -163,6 +167,18 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             return Err(CloseReason::SlowFrame);
         }
         Ok(())
+    }
+
+    /// When the session wants to be told of the time. The clocks differ, so it is asked for anew with every step.
+    fn rings(&self) -> Option<Instant> {
+        let wait_ms = self.session.next_time()?.since_ms(self.edge.clock.now()).clamp(1, RING_MS_MAX);
+        Some(Instant::now() + std::time::Duration::from_millis(wait_ms.unsigned_abs()))
+    }
+
+    async fn on_time(&mut self) -> Result<(), CloseReason> {
+        let mut out = Actions::default();
+        self.session.on_time(self.edge.clock.now(), &mut out);
+        self.perform(out).await
     }
 
     async fn on_wake(&mut self) -> Result<(), CloseReason> {

@@ -25,6 +25,14 @@ pub trait Session: Send {
     /// Somebody called [`super::Opening::wake`].
     fn on_wake(&mut self, _now: IngestTime, _out: &mut Actions) {}
 
+    /// When [`Session::on_time`] has something to do.
+    fn next_time(&self) -> Option<IngestTime> {
+        None
+    }
+
+    /// That time has come.
+    fn on_time(&mut self, _now: IngestTime, _out: &mut Actions) {}
+
     /// An answer is still to come that no frame at the journal stands for.
     fn waits(&self) -> bool {
         false

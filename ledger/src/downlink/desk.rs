@@ -4,7 +4,8 @@
 use super::rows::CommandRow;
 use crate::metrics::{COMMANDS_ENDED, COMMANDS_LATE, COMMANDS_TIMES_NOT_TOLD};
 use ahash::AHashMap;
-use model::downlink::{Command, Downlink, Order, State, Told, Turn, Wake, turn};
+use model::downlink::{Command, Downlink, Order, State, Told, Turn, Wake, Wrong, turn};
+use model::envelope::ProtocolKind;
 use model::id::{CommandId, DeviceId};
 use model::time::{Clock, IngestTime};
 use std::collections::{BTreeSet, VecDeque};
@@ -17,13 +18,6 @@ const TIME_PAUSE_MS: i64 = 60_000;
 const TIMES_MAX: usize = 1_024;
 /// Changes that a slow reader may be behind.
 const CHANGES: usize = 1_024;
-
-/// Why a value is not allowed, and where it stands in the command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    pub field: String,
-    pub message: String,
-}
 
 /// What the codecs say of a command; set by the wiring.
 pub type CommandCheck = fn(&Command) -> Result<(), Wrong>;
@@ -96,6 +90,13 @@ impl std::fmt::Debug for Entry {
     }
 }
 
+impl Entry {
+    /// It stands in an MQTT session's queue, which outlives connections: its answer may come over any.
+    fn is_nobodys(&self) -> bool {
+        self.row.command.protocol() == ProtocolKind::Mqtt && !self.ready
+    }
+}
+
 impl Desk {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -158,12 +159,13 @@ impl Desk {
 }
 
 impl Board {
-    /// A row from the disk; what was out when we went is interrupted.
+    /// A row from the disk; what was out when we went is interrupted, unless a session's queue may still have it.
     pub(super) fn put(&mut self, row: CommandRow, secret: Option<String>, now: IngestTime) {
         if self.of.contains_key(&row.id) {
             return;
         }
-        let (id, device, was_out) = (row.id, row.device, row.state.is_out());
+        let (id, device) = (row.id, row.device);
+        let was_out = row.state.is_out() && row.command.protocol() != ProtocolKind::Mqtt;
         self.of.insert(id, device);
         let line = self.lines.entry(device).or_default();
         line.entries.push_back(Entry { row, secret, owner: None, ready: false });
@@ -313,6 +315,9 @@ impl Board {
         let Some((id, ready)) = had.map(|entry| (entry.row.id, entry.ready)) else { return };
         // What it never took has not left.
         let why = "connection_lost";
+        if !ready && self.entry(id).is_some_and(|entry| entry.is_nobodys()) {
+            return;
+        }
         let told = if ready { Told::NotTaken { why } } else { Told::Interrupted { why } };
         self.apply(id, &told, now);
     }
@@ -373,16 +378,18 @@ impl Downlink for Desk {
         })
     }
 
-    fn told(&self, id: CommandId, connection: u64, told: Told) {
+    fn told(&self, device: DeviceId, id: CommandId, connection: u64, told: Told) {
         let now = self.clock.now();
         let mut board = self.board();
-        if board.entry(id).is_none_or(|entry| entry.owner != Some(connection)) {
+        let is_its = |entry: &Entry| {
+            entry.row.device == device && (entry.owner == Some(connection) || entry.is_nobodys())
+        };
+        if !board.entry(id).is_some_and(|entry| is_its(entry)) {
             metrics::counter!(COMMANDS_LATE).increment(1);
             return;
         }
         let changed = board.apply(id, &told, now);
         if matches!(told, Told::NotTaken { .. })
-            && let Some(device) = board.of.get(&id).copied()
             && let Some(link) = board.lines.get_mut(&device).and_then(|line| line.link.as_mut())
             && link.connection == connection
         {

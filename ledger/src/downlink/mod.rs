@@ -11,14 +11,14 @@ mod desk;
 mod keep;
 mod rows;
 
-pub use desk::{Arrival, CommandCheck, Desk, Wrong};
+pub use desk::{Arrival, CommandCheck, Desk};
 pub use rows::CommandRow;
 
 use crate::audit::{self, Change};
 use crate::error::{LedgerError, Problem};
 use crate::metrics::{COMMANDS_ORDERED, COMMANDS_REFUSED};
 use crate::store::{Author, Ledger};
-use model::downlink::{Command, State, Step};
+use model::downlink::{Command, State, Step, Wrong};
 use model::id::{CommandId, DeviceId};
 use model::time::IngestTime;
 use std::sync::Arc;

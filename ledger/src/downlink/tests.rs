@@ -5,7 +5,7 @@ use crate::audit::AuditFilter;
 use crate::keys::Keys;
 use crate::testing::{Rig, author, device, profile, rig};
 use database::{Database, both};
-use model::downlink::{Downlink as _, Order, Told};
+use model::downlink::{Downlink as _, Order, Told, Wrong};
 use model::envelope::ProtocolKind;
 use model::principal::{Admission, Attempt};
 use model::seams::DeviceDirectory as _;
@@ -94,12 +94,12 @@ fn an_order_waits_for_its_device_is_on_disk_before_it_is_given_out_and_is_told_i
             let order = line.takes(&ledger).await;
             assert_eq!((order.id, &order.command), (id, &ASK));
             assert_eq!(ledger.commands().one(id).await.unwrap().state, State::Sent);
-            ledger.desk().told(id, 7, Told::Sent { number: "20260101".into() });
-            ledger.desk().told(id, 7, done());
+            ledger.desk().told(LOGGER, id, 7, Told::Sent { number: "20260101".into() });
+            ledger.desk().told(LOGGER, id, 7, done());
             let row = reaches(&ledger, id, State::Done).await;
             assert_eq!((row.number.as_deref(), row.result.as_deref()), (Some("20260101"), Some("{}")));
             // Said twice, it is over.
-            ledger.desk().told(id, 7, done());
+            ledger.desk().told(LOGGER, id, 7, done());
             assert_eq!(ledger.desk().take(LOGGER, 7), None);
         })
         .await;
@@ -118,10 +118,10 @@ fn one_command_of_a_device_is_out_at_a_time_in_the_order_they_came() {
         kept(ledger, async {
             let line = connect(ledger, 1);
             assert_eq!(line.takes(ledger).await.id, first);
-            ledger.desk().told(first, 1, Told::Confirmed { text: String::new() });
+            ledger.desk().told(LOGGER, first, 1, Told::Confirmed { text: String::new() });
             reaches(ledger, first, State::Confirmed).await;
             assert_eq!(ledger.commands().one(second).await.unwrap().state, State::Queued);
-            ledger.desk().told(first, 1, Told::Failed { why: "refused", text: "2".into() });
+            ledger.desk().told(LOGGER, first, 1, Told::Failed { why: "refused", text: "2".into() });
             assert_eq!(line.takes(ledger).await.id, second);
         })
         .await;
@@ -137,15 +137,15 @@ fn a_lost_connection_or_a_restart_sends_again_what_may_be_repeated_and_leaves_th
         kept(ledger, async {
             let line = connect(ledger, 1);
             line.takes(ledger).await;
-            ledger.desk().told(asked, 1, Told::Sent { number: "Q1".into() });
+            ledger.desk().told(LOGGER, asked, 1, Told::Sent { number: "Q1".into() });
             // A newer connection takes the place of one that is only half closed.
             let line = connect(ledger, 2);
             let order = line.takes(ledger).await;
             assert_eq!((order.id, order.number.as_deref()), (asked, Some("Q1")));
             assert!(!ledger.desk().stands(asked, 1) && ledger.desk().stands(asked, 2));
             // The old one's answer is nobody's.
-            ledger.desk().told(asked, 1, Told::Failed { why: "refused", text: String::new() });
-            ledger.desk().told(asked, 2, done());
+            ledger.desk().told(LOGGER, asked, 1, Told::Failed { why: "refused", text: String::new() });
+            ledger.desk().told(LOGGER, asked, 2, done());
             assert_eq!(line.takes(ledger).await.id, once);
             ledger.desk().detach(LOGGER, 2);
             let row = reaches(ledger, once, State::Unknown).await;
@@ -179,7 +179,7 @@ fn what_a_session_never_took_has_not_left_and_is_no_interruption() {
             let order = connect(ledger, 2).takes(ledger).await;
             assert_eq!(order.id, once);
             // Nobody subscribes: it waits for the next attach.
-            ledger.desk().told(once, 2, Told::NotTaken { why: "not_subscribed" });
+            ledger.desk().told(LOGGER, once, 2, Told::NotTaken { why: "not_subscribed" });
             assert_eq!(reaches(ledger, once, State::Queued).await.interruptions, 0);
             assert_eq!(connect(ledger, 2).takes(ledger).await.id, once);
         })
@@ -248,7 +248,7 @@ fn a_new_password_is_sealed_and_becomes_the_credential_when_the_device_uses_it()
             assert!(!ledger.desk().password_taken(LOGGER, "654321"), "it was not sent");
             let line = connect(ledger, 1);
             assert_eq!(line.takes(ledger).await.command, Command::Hj212SetPassword { password: "654321".into() });
-            ledger.desk().told(id, 1, Told::Sent { number: "Q".into() });
+            ledger.desk().told(LOGGER, id, 1, Told::Sent { number: "Q".into() });
             ledger.desk().detach(LOGGER, 1);
             reaches(ledger, id, State::Unknown).await;
         })
@@ -288,10 +288,10 @@ fn another_process_may_order_and_a_device_that_asks_for_the_time_is_told_once_a_
             for _ in 0..5 {
                 ledger.desk().time_wanted(LOGGER);
             }
-            ledger.desk().told(id, 1, done());
+            ledger.desk().told(LOGGER, id, 1, done());
             let told = line.takes(ledger).await;
             assert_eq!(told.command, Command::Hj212SetTime { pol: None });
-            ledger.desk().told(told.id, 1, done());
+            ledger.desk().told(LOGGER, told.id, 1, done());
             reaches(ledger, told.id, State::Done).await;
             ledger.desk().time_wanted(LOGGER);
             let rows = ledger.commands().list(LOGGER, None, 50).await.unwrap();
