@@ -11,11 +11,13 @@
 
 mod command;
 mod life;
+mod route;
 
 pub use command::{
     AreaShape, Circle, Command, Control, Hj212Ask, Hj212History, Instrument, Parameter, ParameterValue, Polygon,
     Rectangle, RoutePoint, Setting, Speed, Window,
 };
+pub use route::route_of;
 pub use life::{INTERRUPTIONS_MAX, State, Step, Told, Turn, turn};
 
 use crate::id::{CommandId, DeviceId};

@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod arrivals;
 pub mod auth;
 pub mod cases;
+pub mod commands;
 pub mod common;
 pub mod devices;
 pub mod explain;

@@ -8,6 +8,7 @@ mod arrivals;
 mod auth;
 mod bench;
 mod cases;
+mod commands;
 mod devices;
 mod live;
 mod openapi;

@@ -68,6 +68,7 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
     let chunks = Database::open(chunks).await.context("open the chunk store's database")?;
     let keys = Keys::open(&config.data_dir).context("open the key file")?;
     let ledger = Ledger::open(main.clone(), keys, Arc::clone(&clock)).await.context("open the registers")?;
+    ledger.desk().set_check(gateway::downlink::check);
     Ok(Stores { main, chunks, ledger, clock })
 }
 
@@ -185,6 +186,7 @@ impl System {
             directory: ledger.directory(),
             doorstep: Arc::clone(&porch) as Arc<dyn model::seams::Doorstep>,
             wire: Arc::clone(&trace) as Arc<dyn model::seams::WireLog>,
+            downlink: ledger.desk(),
             clock: Arc::clone(&clock),
             budget: Arc::new(Budget::new(u32::try_from(config.gateway.in_flight_mib << 20).unwrap_or(u32::MAX))),
             online: Arc::default(),
@@ -193,6 +195,7 @@ impl System {
         let front = start_front(config, &edge, phases)?;
         let brokers = brokers::start(config, &edge, &journal, phases)?;
         phases.feeds.spawn("terminals", outbox::keep_terminals(ledger.clone(), phases.feeds.token()));
+        phases.feeds.spawn("commands", outbox::keep_commands(ledger.clone(), phases.feeds.token()));
         let listened = Arc::new(AtomicBool::new(false));
         phases
             .feeds
