@@ -4,8 +4,8 @@ use crate::access::Access;
 use crate::dto::alerts::{Acknowledge, AlertDetail, AlertQuery, AlertRow, NewComment};
 use crate::dto::arrivals::{Arrived, DevicePayload};
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
-use crate::dto::commands::{CommandQuery, CommandRow, NewCommand};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
+use crate::dto::commands::{CommandQuery, CommandRow, NewCommand};
 use crate::dto::devices::{
     CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, EventsQuery, FrameRow, InstallationRow,
     LossDay, LossQuery, NewDevice, NewInstallation, SetEnabled,

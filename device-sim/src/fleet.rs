@@ -8,6 +8,7 @@ pub use schedule::Schedule;
 
 use crate::district::District;
 use crate::fault::Faults;
+use crate::obey::Manners;
 use crate::plan::Plan;
 use crate::transport::Targets;
 use anyhow::{Context, Result};
@@ -35,6 +36,8 @@ pub struct Secret {
 pub struct Options {
     pub targets: Targets,
     pub faults: Faults,
+    /// How devices answer commands.
+    pub manners: Manners,
     /// Stop when the timeline is over and everything was acknowledged.
     pub stop_at_end: bool,
     /// Event times from which to send; the timeline's start for a whole run.
@@ -64,7 +67,7 @@ pub async fn run(
     tally: Arc<Tally>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let members = devices::members(&district, &plan, secrets, &options.targets)?;
+    let members = devices::members(&district, &plan, secrets, &options)?;
     tally.members.store(u64::try_from(members.len()).unwrap_or(0), Ordering::Relaxed);
     for member in &members {
         member.listen(&options.targets).await?;

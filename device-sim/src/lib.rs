@@ -2,13 +2,14 @@
 //! ([`plan`]), before any signal exists, by arithmetic of its own.
 //!
 //! [`district`] lays out a made-up district, [`plan`] decides who offends when and who only looks like it, [`signal`]
-//! turns the plan into readings, [`fleet`] sends them over [`transport`], [`fault`] delays, repeats and shuffles them.
+//! turns the plan into readings, [`fleet`] sends them over [`transport`], [`obey`] is how they answer commands, [`fault`] delays, repeats and shuffles them.
 
 pub mod district;
 pub mod fault;
 pub mod fleet;
 pub mod load;
 pub mod noise;
+pub mod obey;
 pub mod plan;
 pub mod registers;
 pub mod signal;

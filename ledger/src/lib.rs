@@ -63,9 +63,7 @@ pub use audit::{Audit, AuditEntry, AuditFilter};
 pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};
 pub use csv_files::CsvKind;
 pub use directory::Directory;
-pub use downlink::{
-    Arrival, CommandCheck, CommandRow, Commands, Desk, OPEN_PER_DEVICE_MAX, WAIT_MAX, WAIT_MIN,
-};
+pub use downlink::{Arrival, CommandCheck, CommandRow, Commands, Desk, OPEN_PER_DEVICE_MAX, WAIT_MAX, WAIT_MIN};
 pub use error::{LedgerError, Problem};
 pub use files::{Existing, Exported, RuleCheck};
 pub use keys::Keys;

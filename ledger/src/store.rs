@@ -24,8 +24,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, watch};
 
-const TABLES: Component =
-    Component { name: "ledger", migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")] };
+const TABLES: Component = Component {
+    name: "ledger",
+    migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")],
+};
 /// Objects one edit may have.
 pub(crate) const BATCH_MAX: usize = 50_000;
 
@@ -92,7 +94,18 @@ impl Ledger {
         let people = People::open(db.clone(), keys.clone(), Arc::clone(&clock)).await?;
         let (changes, _) = watch::channel(state.facts.revision);
         let state = RwLock::new(Arc::new(state));
-        Ok(Self(Arc::new(Inner { db, keys, clock, state, editing: Mutex::new(()), directory, changes, people, audit, desk })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            keys,
+            clock,
+            state,
+            editing: Mutex::new(()),
+            directory,
+            changes,
+            people,
+            audit,
+            desk,
+        })))
     }
 
     pub fn facts_now(&self) -> Arc<Facts> {

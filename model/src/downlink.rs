@@ -17,8 +17,8 @@ pub use command::{
     AreaShape, Circle, Command, Control, Hj212Ask, Hj212History, Instrument, Parameter, ParameterValue, Polygon,
     Rectangle, RoutePoint, Setting, Speed, Window,
 };
-pub use route::route_of;
 pub use life::{INTERRUPTIONS_MAX, State, Step, Told, Turn, turn};
+pub use route::route_of;
 
 use crate::id::{CommandId, DeviceId};
 use crate::time::IngestTime;

@@ -64,7 +64,8 @@ async fn who_may_orders_who_may_not_does_not_and_a_vendor_sees_its_own_devices_l
     let path = format!("/devices/{logger}/commands");
     let dispatcher = bench.person("dispatcher", Role::Dispatcher, "").await;
     let viewer = bench.person("viewer", Role::Viewer, "").await;
-    let (own, other) = (bench.person("own", Role::Vendor, "乙公司").await, bench.person("other", Role::Vendor, "甲公司").await);
+    let (own, other) =
+        (bench.person("own", Role::Vendor, "乙公司").await, bench.person("other", Role::Vendor, "甲公司").await);
     bench.post(&path, &viewer, set_time()).await.refused(403, "forbidden");
     bench.post(&path, &own, set_time()).await.refused(404, "not_found");
     let made = bench.post(&path, &dispatcher, set_time()).await.ok();

@@ -99,9 +99,7 @@ fn request(command: &Command, offset_minutes: i32, now: IngestTime) -> Option<Re
     let local = |at: EventTime| LocalStamp::of(at, offset_minutes).fields();
     let period = |from: EventTime, to: EventTime| Some(Period { begin: local(from)?, end: local(to)? });
     Some(match command {
-        Command::Hj212SetTime { pol } => {
-            Request::SetTime { pol: pol.as_deref(), time: local(EventTime(now.as_ms()))? }
-        }
+        Command::Hj212SetTime { pol } => Request::SetTime { pol: pol.as_deref(), time: local(EventTime(now.as_ms()))? },
         Command::Hj212GetTime { pol } => Request::GetTime { pol: pol.as_deref() },
         Command::Hj212SetTimeouts { over_time_s, re_count } => {
             Request::SetTimeouts { over_time_s: *over_time_s, re_count: *re_count }
@@ -190,12 +188,9 @@ impl Talk {
         let number = order.number.clone().unwrap_or_else(|| numbers.next(local));
         let request = request(&order.command, voice.offset_minutes, now);
         let request = request.ok_or_else(|| failed("a time of it cannot be written".into()))?;
-        let frame =
-            request.encode(&voice.address(&number, password)).map_err(|error| failed(wrong(&error).message))?;
-        let timing = Timing {
-            total_ms: order.deadline.since_ms(now).clamp(1, Timing::default().total_ms),
-            ..Timing::default()
-        };
+        let frame = request.encode(&voice.address(&number, password)).map_err(|error| failed(wrong(&error).message))?;
+        let timing =
+            Timing { total_ms: order.deadline.since_ms(now).clamp(1, Timing::default().total_ms), ..Timing::default() };
         let dialogue = Dialogue::start(&request, &voice.mn, &number, timing, now.as_ms());
         let uploads = request.uploads();
         let outcome = Outcome { frame: Some(frame), told: Some(Told::Sent { number }), ended: false };
@@ -231,9 +226,8 @@ impl Talk {
             Step::Send { send } => {
                 // The time of a 1012 is that of this sending.
                 let request = request(&self.order.command, voice.offset_minutes, now);
-                let frame = request.and_then(|request| {
-                    request.encode(&voice.address(self.dialogue.qn(), password)).ok()
-                });
+                let frame =
+                    request.and_then(|request| request.encode(&voice.address(self.dialogue.qn(), password)).ok());
                 Outcome { frame, told: Some(Told::Again { send }), ended: false }
             }
         }

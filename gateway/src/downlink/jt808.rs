@@ -11,9 +11,9 @@ use model::downlink::{
 use model::geo::Wgs84;
 use model::time::{EventTime, IngestTime, LocalStamp};
 use protocol::jt808::{
-    self, AlarmConfirmation, AreaIds, AreasWanted, Areas, Circles, Message, Parameter, ParameterError, ParameterIds,
-    ParametersSet, Phone, Point, Rectangles, Route, Shoot, SpeedLimit, Text, Tracking, Version, area, encode_body,
-    id, parameter_of_number, parameter_of_text, split, time_bcd, to_gbk,
+    self, AlarmConfirmation, AreaIds, Areas, AreasWanted, Circles, Message, Parameter, ParameterError, ParameterIds,
+    ParametersSet, Phone, Point, Rectangles, Route, Shoot, SpeedLimit, Text, Tracking, Version, area, encode_body, id,
+    parameter_of_number, parameter_of_text, split, time_bcd, to_gbk,
 };
 use serde_json::{Value, json};
 
@@ -71,7 +71,10 @@ fn body(command: &Command, version: Version, offset_minutes: i32) -> Result<(u16
         }
         Command::Jt808ConfirmAlarm { serial, kinds } => {
             if kinds & CONFIRMABLE == 0 || kinds & !CONFIRMABLE != 0 {
-                return Err(Wrong::new("kinds", "alarm bits 0, 3, 20, 21, 22, 27 and 28 can be confirmed, at least one"));
+                return Err(Wrong::new(
+                    "kinds",
+                    "alarm bits 0, 3, 20, 21, 22, 27 and 28 can be confirmed, at least one",
+                ));
             }
             write(&Message::AlarmConfirmation(AlarmConfirmation { serial: *serial, kinds: *kinds }))
         }
@@ -541,7 +544,9 @@ fn shown(parameter: &Parameter<'_>) -> Value {
         jt808::ParameterValue::Word(number) => json!(number),
         jt808::ParameterValue::Byte(number) => json!(number),
         jt808::ParameterValue::Text(text) => json!(jt808::gbk(text)),
-        jt808::ParameterValue::Bytes(bytes) => json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        jt808::ParameterValue::Bytes(bytes) => {
+            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
     };
     let name = parameter.label().map(|label| label.zh);
     json!({ "id": parameter.id, "name": name, "value": value })

@@ -36,9 +36,15 @@ fn a_value_that_is_not_allowed_is_refused_before_it_is_queued_with_its_field() {
             "to: the end is before the beginning",
         ),
         (r#"{"kind":"jt808_text","text":"🚚"}"#, "text: has a character that GBK does not have"),
-        (r#"{"kind":"jt808_set_parameters","parameters":[{"id":41,"value":"x"}]}"#, "parameters[0].value: parameter 0x0029"),
+        (
+            r#"{"kind":"jt808_set_parameters","parameters":[{"id":41,"value":"x"}]}"#,
+            "parameters[0].value: parameter 0x0029",
+        ),
         (r#"{"kind":"jt808_track","interval_s":5}"#, "validity_s: write for how many seconds"),
-        (r#"{"kind":"jt808_route","id":1,"points":[{"place":[113.5,34.8],"width_m":50}]}"#, "points: 2 to 4000 entries, not 1"),
+        (
+            r#"{"kind":"jt808_route","id":1,"points":[{"place":[113.5,34.8],"width_m":50}]}"#,
+            "points: 2 to 4000 entries, not 1",
+        ),
         (r#"{"kind":"jt808_confirm_alarm","kinds":2}"#, "kinds: alarm bits 0, 3"),
         (r#"{"kind":"mqtt","payload":null}"#, "payload: write the JSON"),
     ] {
@@ -70,7 +76,9 @@ fn hear(talk: &mut Talk, text: &str, now: IngestTime) -> (Option<Told>, bool) {
 fn a_time_set_says_the_devices_time_anew_with_each_send_and_ends_by_its_9012() {
     let (mut talk, frame) = talk(r#"{"kind":"hj212_set_time"}"#);
     assert!(Parts::split(frame.as_bytes()).crc_ok());
-    assert!(frame.contains("QN=20260101120000000;ST=39;CN=1012;PW=123456;MN=A1;Flag=5;CP=&&SystemTime=20260101120000&&"));
+    assert!(
+        frame.contains("QN=20260101120000000;ST=39;CN=1012;PW=123456;MN=A1;Flag=5;CP=&&SystemTime=20260101120000&&")
+    );
     let again = talk.on_time(&voice(), "123456", NOW.plus_ms(10_000));
     let frame = String::from_utf8(again.frame.unwrap()).unwrap();
     assert!(frame.contains("QN=20260101120000000;") && frame.contains("SystemTime=20260101120010"), "{frame}");
@@ -88,7 +96,8 @@ fn a_question_keeps_its_values_and_a_refusal_its_reason() {
     let upload = "QN=20260101120000000;ST=39;CN=1011;MN=A1;Flag=4;CP=&&SystemTime=20260101120001&&";
     hear(&mut asked, &answer(Reply::Request(Some(QnRtn::Ready))), NOW);
     assert_eq!(hear(&mut asked, upload, NOW).0, Some(Told::Upload { count: 1 }));
-    let Some(Told::Done { result: Some(result), .. }) = hear(&mut asked, &answer(Reply::Result(Some(ExeRtn::Done))), NOW).0
+    let Some(Told::Done { result: Some(result), .. }) =
+        hear(&mut asked, &answer(Reply::Result(Some(ExeRtn::Done))), NOW).0
     else {
         panic!("it is done")
     };
@@ -158,7 +167,9 @@ fn a_route_of_the_register_arrives_as_it_was_written_also_in_sub_packets() {
     assert_eq!((sent.len(), long.serials(), sent[2].0.serial), (3, 3, 42));
     let whole: Vec<u8> = sent.iter().flat_map(|(_, body)| body.clone()).collect();
     let read = jt808::Decoded::read_whole(jt808::id::ROUTE, jt808::Version::V2013, &whole);
-    assert!(matches!(read.message, jt808::Message::Route(route) if route.points.len() == 130) && read.problems.is_empty());
+    assert!(
+        matches!(read.message, jt808::Message::Route(route) if route.points.len() == 130) && read.problems.is_empty()
+    );
     // The terminal lacks the second.
     let wanted = jt808::Message::ResendUp(jt808::Resend { first: 40, numbers: vec![2, 9] });
     let again = frames(&long.hear(&wanted, NOW).bytes);

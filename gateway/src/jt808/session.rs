@@ -1,7 +1,7 @@
 //! What a JT/T 808 connection decides.
 
-use crate::downlink::jt808::{Exchange, Outcome};
 use super::trains::{Part, Say, Trains};
+use crate::downlink::jt808::{Exchange, Outcome};
 use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};

@@ -11,7 +11,6 @@
 mod commands;
 mod outgoing;
 
-use commands::Commanded;
 use super::closing::Closing;
 use super::codec::{self, DecodeError, Version, Will};
 use super::hub::{Hub, Route};
@@ -23,6 +22,7 @@ use crate::budget::Share;
 use crate::intake::Intake;
 use ::metrics::counter;
 use bytes::{Bytes, BytesMut};
+use commands::Commanded;
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::DeviceId;
 use model::principal::Principal;

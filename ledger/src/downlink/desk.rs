@@ -381,9 +381,8 @@ impl Downlink for Desk {
     fn told(&self, device: DeviceId, id: CommandId, connection: u64, told: Told) {
         let now = self.clock.now();
         let mut board = self.board();
-        let is_its = |entry: &Entry| {
-            entry.row.device == device && (entry.owner == Some(connection) || entry.is_nobodys())
-        };
+        let is_its =
+            |entry: &Entry| entry.row.device == device && (entry.owner == Some(connection) || entry.is_nobodys());
         if !board.entry(id).is_some_and(|entry| is_its(entry)) {
             metrics::counter!(COMMANDS_LATE).increment(1);
             return;

@@ -1,9 +1,9 @@
 //! What runs beside the sessions: writes down what changed on the board, gives out what is due, ends what is overdue, finds what other
 //! processes ordered.
 
+use super::KEPT_DAYS;
 use super::desk::Desk;
 use super::rows::{self, CommandRow};
-use super::KEPT_DAYS;
 use crate::error::LedgerError;
 use crate::metrics::{COMMANDS_FORGOTTEN, COMMANDS_WRITE_FAILED};
 use crate::store::{Author, Ledger};
@@ -30,7 +30,13 @@ impl Ledger {
     /// Runs the queue until it is dropped, which loses nothing: a command is `sent` on disk before it is given out. Once a ledger.
     pub async fn keep_commands(&self) {
         let desk = self.desk();
-        let mut keeper = Keeper { ledger: self.clone(), desk: Arc::clone(&desk), newest: 0, looked_back: IngestTime::MIN, forgot_day: 0 };
+        let mut keeper = Keeper {
+            ledger: self.clone(),
+            desk: Arc::clone(&desk),
+            newest: 0,
+            looked_back: IngestTime::MIN,
+            forgot_day: 0,
+        };
         while let Err(error) = keeper.begin().await {
             keeper.failed(&error).await;
         }
@@ -240,4 +246,3 @@ fn wake_all(wakes: Vec<Wake>) {
         wake();
     }
 }
-

@@ -53,11 +53,7 @@ pub(super) async fn open_counts(tx: &mut Connection, device: DeviceId) -> Result
     Ok((own, all))
 }
 
-pub(super) async fn insert(
-    tx: &mut Connection,
-    row: &CommandRow,
-    sealed: Option<Vec<u8>>,
-) -> Result<i64, LedgerError> {
+pub(super) async fn insert(tx: &mut Connection, row: &CommandRow, sealed: Option<Vec<u8>>) -> Result<i64, LedgerError> {
     let id = sqlx::query_scalar(
         "INSERT INTO command(device, state, open, kind, command, sealed, author, origin, created, deadline, changed, \
          number, interruptions, story, result) \
@@ -137,7 +133,8 @@ pub(super) async fn open_after(
     keys: &Keys,
     after: i64,
 ) -> Result<Vec<(CommandRow, Option<String>)>, LedgerError> {
-    let text = format!("SELECT {COLUMNS} FROM command WHERE open = 1 AND id > $1 ORDER BY id LIMIT {}", super::OPEN_MAX);
+    let text =
+        format!("SELECT {COLUMNS} FROM command WHERE open = 1 AND id > $1 ORDER BY id LIMIT {}", super::OPEN_MAX);
     let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(after).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((read(row)?, secret(row, keys)?))).collect()
 }

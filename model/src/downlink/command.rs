@@ -28,26 +28,17 @@ pub enum Command {
         pol: Option<String>,
     },
     /// 1000
-    Hj212SetTimeouts {
-        over_time_s: u16,
-        re_count: u8,
-    },
+    Hj212SetTimeouts { over_time_s: u16, re_count: u8 },
     /// 1061
     Hj212GetRealTimeInterval,
     /// 1062
-    Hj212SetRealTimeInterval {
-        seconds: u16,
-    },
+    Hj212SetRealTimeInterval { seconds: u16 },
     /// 1063
     Hj212GetMinuteInterval,
     /// 1064
-    Hj212SetMinuteInterval {
-        minutes: u8,
-    },
+    Hj212SetMinuteInterval { minutes: u8 },
     /// 1072. Stored encrypted and shown to nobody.
-    Hj212SetPassword {
-        password: String,
-    },
+    Hj212SetPassword { password: String },
     /// 2011
     Hj212StartRealTime,
     /// 2012
@@ -65,23 +56,13 @@ pub enum Command {
         to: EventTime,
     },
     /// 3011 – 3014, 3022, 3024
-    Hj212Instrument {
-        action: Instrument,
-        pol: String,
-    },
+    Hj212Instrument { action: Instrument, pol: String },
     /// 3015
     Hj212KeepSample,
     /// 3016; `start` is `[hour, minute, second]` of the first sample of a day.
-    Hj212SetSamplingPeriod {
-        pol: String,
-        start: (u8, u8, u8),
-        hours: u8,
-    },
+    Hj212SetSamplingPeriod { pol: String, start: (u8, u8, u8), hours: u8 },
     /// 3017 – 3019
-    Hj212Ask {
-        what: Hj212Ask,
-        pol: String,
-    },
+    Hj212Ask { what: Hj212Ask, pol: String },
     /// 3020; `i11001` is the log and wants a period.
     Hj212GetInfo {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,15 +72,9 @@ pub enum Command {
         period: Option<(EventTime, EventTime)>,
     },
     /// 3021
-    Hj212SetInfo {
-        pol: String,
-        info: String,
-        value: String,
-    },
+    Hj212SetInfo { pol: String, info: String, value: String },
     /// 0x8103
-    Jt808SetParameters {
-        parameters: Vec<Parameter>,
-    },
+    Jt808SetParameters { parameters: Vec<Parameter> },
     /// 0x8104, or 0x8106 when ids are given.
     Jt808GetParameters {
         #[serde(default)]
@@ -195,9 +170,7 @@ pub enum Command {
         quality: u8,
     },
     /// Free JSON to `lantian/v1/{device}/command`.
-    Mqtt {
-        payload: serde_json::Value,
-    },
+    Mqtt { payload: serde_json::Value },
 }
 
 const fn yes() -> bool {
@@ -466,9 +439,7 @@ impl Command {
     #[must_use]
     pub fn without_secret(&self) -> (Self, Option<&str>) {
         match self {
-            Self::Hj212SetPassword { password } => {
-                (Self::Hj212SetPassword { password: String::new() }, Some(password))
-            }
+            Self::Hj212SetPassword { password } => (Self::Hj212SetPassword { password: String::new() }, Some(password)),
             other => (other.clone(), None),
         }
     }
@@ -533,11 +504,7 @@ mod tests {
         let place = Wgs84 { lon: 113.5, lat: 34.8 };
         let all = [
             Command::Hj212SetTime { pol: None },
-            Command::Hj212GetInfo {
-                pol: None,
-                info: "i11001".into(),
-                period: Some((EventTime(0), EventTime(60_000))),
-            },
+            Command::Hj212GetInfo { pol: None, info: "i11001".into(), period: Some((EventTime(0), EventTime(60_000))) },
             Command::Jt808Polygon(Polygon {
                 id: 7,
                 name: "工地".into(),

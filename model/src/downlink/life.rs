@@ -80,20 +80,38 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     /// A session has it and sends it, under this number.
-    Sent { number: String },
+    Sent {
+        number: String,
+    },
     /// Sent again, since nothing was heard.
-    Again { send: u8 },
+    Again {
+        send: u8,
+    },
     /// The device has taken it.
-    Confirmed { text: String },
+    Confirmed {
+        text: String,
+    },
     /// An upload it asked for came.
-    Upload { count: u32 },
+    Upload {
+        count: u32,
+    },
     /// It is done; `result` is JSON, if the device answered with values.
-    Done { text: String, result: Option<String> },
-    Failed { why: &'static str, text: String },
+    Done {
+        text: String,
+        result: Option<String>,
+    },
+    Failed {
+        why: &'static str,
+        text: String,
+    },
     /// Nobody there took it: it waits until the device attaches again.
-    NotTaken { why: &'static str },
+    NotTaken {
+        why: &'static str,
+    },
     /// The connection went, or we were restarted.
-    Interrupted { why: &'static str },
+    Interrupted {
+        why: &'static str,
+    },
     /// The deadline came.
     Overdue,
 }
@@ -104,8 +122,15 @@ pub enum Turn {
     /// Nothing: it comes late, twice, or is known.
     Stay,
     /// The same state, a line of its story.
-    Note { why: &'static str, text: String },
-    To { state: State, why: &'static str, text: String },
+    Note {
+        why: &'static str,
+        text: String,
+    },
+    To {
+        state: State,
+        why: &'static str,
+        text: String,
+    },
 }
 
 /// Connections one command may be sent over, when each was lost before an answer.
