@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod brokers;
+mod commands;
 mod conventions;
 mod crash;
 mod durability;

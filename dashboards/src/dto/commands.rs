@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 pub struct NewCommand {
     /// `{"kind": …, …}`; see `docs/commands.md`.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
     pub command: Option<Value>,
     /// JT/T 808: the corridor of this permit of the device's truck becomes a route of the terminal.
     #[serde(default)]
@@ -44,7 +44,7 @@ pub struct CommandRow {
     pub device: i64,
     pub state: CommandState,
     /// As ordered, without secrets.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     pub command: Value,
     /// Log-in name; `platform` for what the platform does by itself.
     pub author: String,
@@ -60,7 +60,7 @@ pub struct CommandRow {
     pub story: Vec<CommandStep>,
     /// What the device answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
     pub result: Option<Value>,
 }
 
