@@ -11,6 +11,7 @@
 
 mod command;
 mod life;
+mod policy;
 mod route;
 
 pub use command::{
@@ -18,6 +19,7 @@ pub use command::{
     Rectangle, RoutePoint, Setting, Speed, Window,
 };
 pub use life::{INTERRUPTIONS_MAX, State, Step, Told, Turn, turn};
+pub use policy::{FirstContact, GapHistory, Policy, Timeouts};
 pub use route::route_of;
 
 use crate::id::{CommandId, DeviceId};

@@ -242,3 +242,73 @@ async fn a_killed_server_loses_no_command_and_does_none_twice_that_must_not_be()
     ensure!(last["state"] != "queued", "{last}");
     server.stop()
 }
+
+/// The shipped profile of a logger, with what the platform tells it by itself.
+const POLICY: &str = r#"
+[[profile]]
+code = "fume-policy"
+name = "合成数采仪"
+protocol = "hj212"
+expected_interval_s = 60
+factors = [{ code = "a34041", quantity = "fume", unit = "mg/m3" }]
+
+[profile.downlink.first_contact]
+minute_interval = 5
+
+[profile.downlink.gaps]
+hour = false
+longer_than_s = 300
+hours_max = 2
+"#;
+
+#[tokio::test]
+async fn a_logger_that_comes_back_is_asked_for_the_minutes_it_was_away_and_is_set_up_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut server, _) = started(folder.path()).await?;
+    let profiles = folder.path().join("policy");
+    std::fs::create_dir(&profiles)?;
+    std::fs::write(profiles.join("profiles.toml"), POLICY)?;
+    server.command(&["apply", &profiles.to_string_lossy()])?;
+    let pw = add(&server, &["--code", "log-3", "--profile", "fume-policy", "--identity", "LT212CMD0003"])?;
+    let secret = Secret { identity: "LT212CMD0003".into(), secret: pw };
+    let api = server.administrator().await?;
+    let device = id_of(&api, "log-3").await?;
+    let own = ("log-3", &secret);
+    let minute = now_ms() / MINUTE_MS * MINUTE_MS;
+    let all = || async { api.get(&format!("/api/v1/devices/{device}/commands")).await };
+    let of = |rows: &Value, origin: &str| -> Vec<Value> {
+        let rows = rows.as_array().cloned().unwrap_or_default();
+        rows.into_iter().filter(|row| row["origin"] == origin).collect()
+    };
+
+    // The last minute it tells before it goes was three hours ago.
+    let first = vec![reading(2051, minute - 180 * MINUTE_MS)];
+    let running = runs(&server, Wire::Hj212, own, Manners::Obey, all_minutes(), first)?;
+    eventually("it was set up", LIMIT, || async {
+        let done = of(&all().await?, "first_contact");
+        Ok((done.len() == 2 && done.iter().all(|row| row["state"] == "done")).then_some(()))
+    })
+    .await?;
+    ensure!(of(&all().await?, "gap").is_empty(), "it sent nothing before");
+    drop(running);
+    // What came in the last second before an arrival may be of the new connection.
+    let gone = now_ms();
+    eventually("it is away for a while", LIMIT, || async { Ok((now_ms() > gone + 1_500).then_some(())) }).await?;
+    let _back = runs(&server, Wire::Hj212, own, Manners::Obey, all_minutes(), vec![reading(2051, minute)])?;
+    let gap = eventually("the gap was asked for", LIMIT, || async {
+        Ok(of(&all().await?, "gap").into_iter().find(|row| row["state"] == "done"))
+    })
+    .await?;
+    // Two hours of it, as the profile says.
+    let uploads = gap["result"]["uploads"].as_i64().unwrap_or(0);
+    ensure!((119..=121).contains(&uploads), "{gap}");
+    let from = time(minute - 179 * MINUTE_MS);
+    let path = format!("/api/v1/devices/{device}/series?quantity=fume&kind=minute&statistic=mean&from={from}");
+    eventually("the gap is filled", LIMIT, || async {
+        let times = api.get(&path).await?["t"].as_array().map_or(0, Vec::len);
+        Ok((times >= 119).then_some(()))
+    })
+    .await?;
+    ensure!(of(&all().await?, "first_contact").len() == 2, "it is set up once");
+    server.stop()
+}

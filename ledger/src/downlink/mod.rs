@@ -194,6 +194,16 @@ impl Commands {
         rows::mark(&mut *self.ledger.db().read().await?, device, what).await
     }
 
+    /// Devices that have something noted under a name, by id.
+    pub async fn marked(&self, what: &str) -> Result<Vec<DeviceId>, LedgerError> {
+        rows::marked(&mut *self.ledger.db().read().await?, what).await
+    }
+
+    /// Commands of an origin that have not ended.
+    pub async fn open_of_origin(&self, origin: &str) -> Result<i64, LedgerError> {
+        rows::open_of_origin(&mut *self.ledger.db().read().await?, origin).await
+    }
+
     pub async fn set_mark(&self, device: DeviceId, what: &str, value: &str) -> Result<(), LedgerError> {
         database::transaction!(self.ledger.db(), |tx| -> Result<(), LedgerError> {
             rows::set_mark(tx, device, what, value).await

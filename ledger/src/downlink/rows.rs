@@ -173,6 +173,17 @@ pub(super) async fn mark(
     Ok(value.fetch_optional(connection).await?)
 }
 
+pub(super) async fn marked(connection: &mut Connection, what: &str) -> Result<Vec<DeviceId>, LedgerError> {
+    let ids = sqlx::query_scalar("SELECT device FROM downlink_mark WHERE what = $1 AND value <> '' ORDER BY device");
+    let ids: Vec<i64> = ids.bind(what.to_owned()).fetch_all(connection).await?;
+    Ok(ids.into_iter().map(DeviceId).collect())
+}
+
+pub(super) async fn open_of_origin(connection: &mut Connection, origin: &str) -> Result<i64, LedgerError> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM command WHERE open = 1 AND origin = $1");
+    Ok(count.bind(origin.to_owned()).fetch_one(connection).await?)
+}
+
 pub(super) async fn set_mark(
     tx: &mut Connection,
     device: DeviceId,

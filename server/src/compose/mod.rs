@@ -10,6 +10,7 @@ mod judge;
 mod listeners;
 mod machine;
 mod outbox;
+mod policies;
 mod projection;
 pub(crate) mod replay;
 mod ticks;
@@ -207,6 +208,9 @@ impl System {
         judged.send_replace(judge.handle().committed());
         let handle = judge.handle();
         let pulse = Pulse::open(main.clone()).await.context("open the outage list")?;
+        phases
+            .feeds
+            .spawn("policies", policies::run(ledger.clone(), chunks.clone(), Arc::clone(&clock), phases.feeds.token()));
         let settle_stop = CancellationToken::new();
         let known: Vec<_> = ledger.facts_now().devices.keys().copied().collect();
         hub.warm(&chunks, known).await.context("read the latest of each device")?;
