@@ -33,6 +33,8 @@ const BACK_MS: i64 = 31 * 86_400_000;
 const RECORDS_MAX: usize = 500;
 /// A record received so shortly before an arrival may be of the new connection.
 const BEFORE_MS: i64 = 1_000;
+/// Loggers that came back while too many others did; they are looked at when they come the next time.
+const ARRIVALS_MISSED: &str = "server_arrivals_missed_total";
 const FIRST_CONTACT: &str = "first_contact";
 const ASKED: &str = "gap_asked";
 const KINDS: [(Hj212History, RecordKind, &str); 2] =
@@ -54,7 +56,7 @@ pub(super) async fn run(
             arrival = arrivals.recv() => match arrival {
                 Ok(arrival) => policies.arrived(arrival).await,
                 Err(RecvError::Lagged(missed)) => {
-                    metrics::counter!("server_arrivals_missed_total").increment(missed);
+                    metrics::counter!(ARRIVALS_MISSED).increment(missed);
                     Ok(())
                 }
                 Err(RecvError::Closed) => return Ok(()),
