@@ -3,7 +3,8 @@
 
 use super::{Outcome, outcome};
 use crate::fleet::Secret;
-use crate::transport::{Dialect, Heard, Logger, Payload, Terminal};
+use crate::obey::{Manners, no_memory};
+use crate::transport::{Dialect, Heard, Logger, Payload, Person, Terminal};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use model::geo::Wgs84;
@@ -69,8 +70,13 @@ struct Connection {
 impl Connection {
     async fn open(load: &FrameLoad, device: &Secret) -> Result<Self> {
         let mut dialect: Box<dyn Dialect> = match load.kind {
-            Kind::Hj212 => Box::new(Logger::new(&device.identity, &device.secret)),
-            Kind::Jt808 => Box::new(Terminal::new(&device.identity)?),
+            Kind::Hj212 => Box::new(Logger::new(&Person {
+                name: &device.identity,
+                secret: device,
+                manners: Manners::Obey,
+                memory: no_memory(),
+            })),
+            Kind::Jt808 => Box::new(Terminal::new(&device.identity, Manners::Obey)?),
         };
         let mut stream = TcpStream::connect(&load.address).await?;
         stream.set_nodelay(true)?;
@@ -88,7 +94,7 @@ impl Connection {
                     Heard::Reply(bytes) => stream.write_all(&bytes).await?,
                     Heard::Ready => ready = true,
                     Heard::Refused(why) => bail!(why),
-                    Heard::Answer(_) => {}
+                    Heard::Answer(_) | Heard::Late(_) => {}
                 }
             }
         }

@@ -147,11 +147,10 @@ impl Trains {
         done(&part, train.medium)
     }
 
-    /// Milliseconds until [`Trains::missing`] has something to do; `None`: nothing is missing.
-    pub(super) fn due_in_ms(&self, now: IngestTime) -> Option<u64> {
+    /// When [`Trains::missing`] has something to do; `None`: nothing is missing.
+    pub(super) fn next_time(&self) -> Option<IngestTime> {
         let waiting = self.open.iter().filter(|train| !train.given_up);
-        let due = waiting.map(|train| QUIET_MS.saturating_sub(now.since_ms(train.touched)));
-        due.min().map(|ms| ms.max(0).unsigned_abs())
+        waiting.map(|train| train.touched.plus_ms(QUIET_MS)).min()
     }
 
     /// The connection ends: nobody can be asked any more.
@@ -307,7 +306,7 @@ mod tests {
             asked += trains.missing(now).len();
         }
         assert_eq!(asked, usize::from(ASKS_MAX));
-        assert_eq!(trains.due_in_ms(now), None, "given up");
+        assert_eq!(trains.next_time(), None, "given up");
         assert!(done(trains.came(part(5, 2), now).as_ref()));
         // Sent again, it asks for nothing.
         assert_eq!(trains.came(part(5, 3), now), None);

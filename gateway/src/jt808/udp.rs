@@ -400,7 +400,7 @@ impl Host {
                 gone.push((*number, CloseReason::AppendStalled));
             } else if now >= peer.last_frame + self.config.idle_timeout {
                 gone.push((*number, CloseReason::Idle));
-            } else if peer.session.due_in(clock).is_some_and(|due| due.is_zero()) {
+            } else if peer.session.next_time().is_some_and(|due| due <= clock) {
                 due.push(*number);
             }
         }
@@ -410,7 +410,7 @@ impl Host {
         for number in due {
             let Some(mut peer) = self.peers.remove(&number) else { continue };
             let mut out = Actions::default();
-            peer.session.on_tick(clock, &mut out);
+            peer.session.on_time(clock, &mut out);
             self.perform(number, &mut peer, out, None);
             self.put_back(number, peer);
         }

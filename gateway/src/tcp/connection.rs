@@ -11,15 +11,16 @@ use model::id::DeviceId;
 use model::seams::{AppendError, Committed};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const READ_BYTES: usize = 4 * 1024;
+/// The wall clock may be set back; then the session is asked again after so long.
+const RING_MS_MAX: i64 = 60_000;
 /// A session is asked no more often than this.
-const TICK_MIN: Duration = Duration::from_millis(20);
+const RING_MS_MIN: i64 = 20;
 /// No frame is so long: more without the end of one is rubbish.
 const UNFRAMED_BYTES_MAX: usize = 32 * 1024;
 /// Devices whose allowance a connection remembers; beyond it the oldest is asked for again.
@@ -134,8 +135,8 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
             if !waited_for && (stopping || ended) {
                 return if ended { CloseReason::Peer } else { CloseReason::Stopping };
             }
+            let rings = self.rings();
             let room = !self.starved && self.outstanding < self.config.window_frames && self.paused_until.is_none();
-            let tick = self.session.due_in(self.edge.clock.now()).map(|due| Instant::now() + due.max(TICK_MIN));
             // Every branch is cancel-safe: a token, a channel, a notice, a watch, a timer, one read.
             let step = tokio::select! {
                 biased;
@@ -144,9 +145,9 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
                 () = cancel.cancelled(), if !stopping => Ok(()),
                 Some((number, result)) = completions.recv() => self.on_completion(number, result).await,
                 () = wake.notified() => self.on_wake().await,
+                () = tokio::time::sleep_until(rings.unwrap_or(self.opened)), if rings.is_some() => self.on_time().await,
                 Ok(()) = changes.changed() => self.on_change().await,
                 () = tokio::time::sleep_until(self.deadline()) => self.on_deadline(),
-                () = tokio::time::sleep_until(tick.unwrap_or(self.opened)), if tick.is_some() => self.on_tick().await,
                 read = reader.read(&mut buffer), if room && !stopping && !ended => match read {
                     Ok(0) => {
                         ended = true;
@@ -202,17 +203,23 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
         Ok(())
     }
 
+    /// When the session wants to be told of the time. The clocks differ, so it is asked for anew with every step.
+    fn rings(&self) -> Option<Instant> {
+        let wait_ms = self.session.next_time()?.since_ms(self.edge.clock.now()).clamp(RING_MS_MIN, RING_MS_MAX);
+        Some(Instant::now() + std::time::Duration::from_millis(wait_ms.unsigned_abs()))
+    }
+
+    async fn on_time(&mut self) -> Result<(), CloseReason> {
+        let mut out = Actions::default();
+        self.session.on_time(self.edge.clock.now(), &mut out);
+        self.perform(out).await
+    }
+
     async fn on_wake(&mut self) -> Result<(), CloseReason> {
         let mut out = Actions::default();
         self.session.on_wake(self.edge.clock.now(), &mut out);
         self.perform(out).await?;
         if self.starved { self.advance().await } else { Ok(()) }
-    }
-
-    async fn on_tick(&mut self) -> Result<(), CloseReason> {
-        let mut out = Actions::default();
-        self.session.on_tick(self.edge.clock.now(), &mut out);
-        self.perform(out).await
     }
 
     /// The directory has changed: a credential that no longer holds ends the connection now, not with its next frame.

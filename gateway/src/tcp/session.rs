@@ -4,7 +4,6 @@ use model::envelope::{Envelope, Position};
 use model::id::DeviceId;
 use model::seams::Committed;
 use model::time::IngestTime;
-use std::time::Duration;
 
 /// A pure state machine for one connection.
 pub trait Session: Send {
@@ -26,13 +25,13 @@ pub trait Session: Send {
     /// Somebody called [`super::Opening::wake`].
     fn on_wake(&mut self, _now: IngestTime, _out: &mut Actions) {}
 
-    /// How long until [`Session::on_tick`] has something to do; `None`: nothing waits for time.
-    fn due_in(&self, _now: IngestTime) -> Option<Duration> {
+    /// When [`Session::on_time`] has something to do.
+    fn next_time(&self) -> Option<IngestTime> {
         None
     }
 
-    /// Time has passed, as [`Session::due_in`] asked for.
-    fn on_tick(&mut self, _now: IngestTime, _out: &mut Actions) {}
+    /// That time has come.
+    fn on_time(&mut self, _now: IngestTime, _out: &mut Actions) {}
 
     /// An answer is still to come that no frame at the journal stands for.
     fn waits(&self) -> bool {

@@ -416,6 +416,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What it was told and what became of it, newest first
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_devices_id_commands"];
+        put?: never;
+        /**
+         * Put a command in its line; answered once it is on disk
+         * @description Needs `command_devices`.
+         */
+        post: operations["post_devices_id_commands"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/commands/{command}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a command that has not ended
+         * @description Needs `command_devices`.
+         */
+        post: operations["post_devices_id_commands_command_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{id}/credential": {
         parameters: {
             query?: never;
@@ -1550,7 +1594,7 @@ export interface components {
          *     `allowed_moves`.
          * @enum {string}
          */
-        Capability: "view" | "view_own_devices" | "handle_alerts" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "manage_people";
+        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "manage_people";
         CaseCount: {
             /** Format: int64 */
             count: number;
@@ -1715,6 +1759,49 @@ export interface components {
             last_tick?: components["schemas"]["Time"] | null;
             synchronised: boolean;
         };
+        CommandRow: {
+            /** @description Log-in name; `platform` for what the platform does by itself. */
+            author: string;
+            changed: components["schemas"]["Time"];
+            /** @description As ordered, without secrets. */
+            command: {
+                [key: string]: unknown;
+            };
+            created: components["schemas"]["Time"];
+            deadline: components["schemas"]["Time"];
+            /** Format: int64 */
+            device: number;
+            /** Format: int64 */
+            id: number;
+            /** @description QN, message and serial, or id it was sent under. */
+            number?: string | null;
+            /** @description The person's address, or why the platform did it: `1013`, `gap`, `first_contact`. */
+            origin: string;
+            /** @description What the device answered. */
+            result?: {
+                [key: string]: unknown;
+            } | null;
+            state: components["schemas"]["CommandState"];
+            /** @description What happened to it, oldest first. */
+            story: components["schemas"]["CommandStep"][];
+        };
+        /**
+         * @description Where a command stands: waits, may have left, the device has it, ended in one of five ways. `unknown`: it was sent, its answer may be
+         *     lost, and it was not sent again since twice is not once.
+         * @enum {string}
+         */
+        CommandState: "queued" | "sent" | "confirmed" | "done" | "failed" | "expired" | "cancelled" | "unknown";
+        CommandStep: {
+            at: components["schemas"]["Time"];
+            state: components["schemas"]["CommandState"];
+            /** @description What the device said; numbers. */
+            text?: string | null;
+            /**
+             * @description `number`, `again`, `no_answer`, `no_result`, `no_data`, `refused`, `not_done`, `connection_lost`, `restart`, `not_subscribed`,
+             *     `cannot_be_written`, `was_sent`; absent when the state says it all.
+             */
+            why?: string | null;
+        };
         Comment: {
             at: components["schemas"]["Time"];
             author: string;
@@ -1805,6 +1892,8 @@ export interface components {
             vendors: string[];
         };
         DeviceLive: {
+            /** @description Commands that changed since the last message. */
+            commands: components["schemas"]["CommandRow"][];
             connected: boolean;
             /** Format: int64 */
             device: number;
@@ -2431,6 +2520,23 @@ export interface components {
             /** Format: int32 */
             uses_max: number;
             vendor?: string;
+        };
+        /** @description A command to put in the device's line: `command`, or `route_of_permit` in its place. */
+        NewCommand: {
+            /** @description `{"kind": …, …}`; see `docs/commands.md`. */
+            command?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Format: int64
+             * @description JT/T 808: the corridor of this permit of the device's truck becomes a route of the terminal.
+             */
+            route_of_permit?: number | null;
+            /**
+             * Format: int32
+             * @description How long it may wait for the device and its answer: 10 s to 7 days, default a day.
+             */
+            wait_s?: number | null;
         };
         NewComment: {
             text: string;
@@ -3880,6 +3986,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_devices_id_commands: {
+        parameters: {
+            query?: {
+                /** @description Commands before this one. */
+                before?: number;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandRow"][];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_devices_id_commands: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCommand"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_devices_id_commands_command_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                command: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandRow"];
                 };
             };
             /** @description A problem */
