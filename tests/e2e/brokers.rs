@@ -17,6 +17,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A server that reads from a broker, with its devices in the registers.
 async fn prepared(folder: &Path, broker: &Broker, more: &str) -> Result<Server> {
+    prepared_at(folder, broker, &format!("url = \"mqtt://{}\"\n{more}", broker.address())).await
+}
+
+async fn prepared_at(folder: &Path, broker: &Broker, more: &str) -> Result<Server> {
     let (user, password) = broker.login();
     let login = if user.is_empty() {
         String::new()
@@ -25,10 +29,7 @@ async fn prepared(folder: &Path, broker: &Broker, more: &str) -> Result<Server> 
         std::fs::write(&file, password)?;
         format!("username = {user:?}\npassword_file = {file:?}\n")
     };
-    let config = format!(
-        "[[broker]]\nname = \"city\"\nurl = \"mqtt://{}\"\nbridge = \"city\"\nkeep_alive_s = 5\n{more}\n{login}",
-        broker.address()
-    );
+    let config = format!("[[broker]]\nname = \"city\"\nbridge = \"city\"\nkeep_alive_s = 5\n{more}\n{login}");
     let mut server = Server::prepare(folder, Setup { config, ..Setup::default() })?;
     server.command(&["apply", &tools::root().join("config/library").to_string_lossy()])?;
     for number in 0..DEVICES {
@@ -235,5 +236,43 @@ async fn a_broker_that_is_away_is_our_outage_and_is_shown() -> Result<()> {
     ensure!(outage["from"].as_str() < outage["to"].as_str(), "{outage}");
     let health = api.get("/api/v1/health").await?;
     ensure!(health["brokers"][0]["up"] == true, "{health}");
+    server.stop()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_over_tls_is_read_from_by_its_authority_and_our_certificate() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = tls::testing::Authority::new("city");
+    let ca = authority.write(folder.path());
+    let theirs = folder.path().join("theirs");
+    let ours = folder.path().join("ours");
+    std::fs::create_dir_all(&theirs)?;
+    std::fs::create_dir_all(&ours)?;
+    let (theirs, ours) = (authority.server().write(&theirs), authority.client("lantian").write(&ours));
+    let secured = format!(
+        "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n",
+        ca.display(),
+        theirs.certificate.display(),
+        theirs.key.display()
+    );
+    let broker = Broker::start_with(Kind::Mosquitto, folder.path(), secured).await?;
+    let (_, port) = broker.address().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).context("a port")?;
+    let more = format!(
+        "url = \"mqtts://localhost:{port}\"\nca_file = {ca:?}\ncertificate = {:?}\nkey = {:?}\n{TOPICS}",
+        ours.certificate, ours.key
+    );
+    let mut server = prepared_at(folder.path(), &broker, &more).await?;
+    let payload = format!(r#"{{"ts":{},"values":{{"fume":1.5}}}}"#, long_ago());
+    let done = tools::command("mosquitto_pub")?
+        .args(["-h", "localhost", "-p", &port, "-q", "1", "-t", "lantian/v1/fume-0/telemetry", "-m", &payload])
+        .arg("--cafile")
+        .arg(&ca)
+        .arg("--cert")
+        .arg(&ours.certificate)
+        .arg("--key")
+        .arg(&ours.key)
+        .output()?;
+    ensure!(done.status.success(), "mosquitto_pub: {}", String::from_utf8_lossy(&done.stderr));
+    server.metric_reaches("gateway_broker_acknowledged_total", 1.0, LIMIT).await?;
     server.stop()
 }

@@ -20,15 +20,22 @@ pub struct Broker {
     kind: Kind,
     folder: PathBuf,
     ports: u16,
+    /// More lines of Mosquitto's configuration.
+    more: String,
     running: Option<Running>,
 }
 
 impl Broker {
     pub async fn start(kind: Kind, folder: &Path) -> Result<Self> {
+        Self::start_with(kind, folder, String::new()).await
+    }
+
+    /// `more`: for Mosquitto's listener.
+    pub async fn start_with(kind: Kind, folder: &Path, more: String) -> Result<Self> {
         let folder = folder.join("broker");
         std::fs::create_dir_all(&folder)?;
         let ports = if kind == Kind::Mosquitto { free_port()? } else { free_ports(4)? };
-        let mut broker = Self { kind, folder, ports, running: None };
+        let mut broker = Self { kind, folder, ports, more, running: None };
         broker.again().await?;
         Ok(broker)
     }
@@ -81,9 +88,10 @@ impl Broker {
     fn mosquitto(&self) -> Result<Command> {
         let config = format!(
             "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n\
-             max_queued_messages 0\nautosave_on_changes true\nautosave_interval 1\nlog_type error\nuser root\n",
+             max_queued_messages 0\nautosave_on_changes true\nautosave_interval 1\nlog_type error\nuser root\n{}\n",
             self.ports,
-            self.folder.display()
+            self.folder.display(),
+            self.more
         );
         let mut command = tools::command("mosquitto")?;
         command.arg("-c").arg(self.file("mosquitto.conf", &config)?);

@@ -248,3 +248,43 @@ fn every_problem_of_the_files_has_its_key() {
     std::fs::set_permissions(&good.key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     assert_eq!(load(&good).unwrap().warnings[0].key, "key");
 }
+
+#[tokio::test]
+async fn a_client_trusts_its_authority_alone_and_shows_its_own_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("city");
+    let foreign = Authority::new("another");
+    let mut files = authority.server().write(folder.path());
+    files.clients = ClientAuth::Required(authority.write(folder.path()));
+    let port = ready(&Keeper::open(files).unwrap()).await;
+    let own_folder = tempfile::tempdir().unwrap();
+    let own = authority.client("lantian").write(own_folder.path());
+    let own = (own.certificate.as_path(), own.key.as_path());
+
+    let connector = Connector::open(&authority.write(folder.path()), Some(own)).unwrap();
+    let connect = |connector: Connector, host: &'static str| async move {
+        let stream = TcpStream::connect(port.address).await.unwrap();
+        connector.connect(host, stream).await
+    };
+    let (server, client) = tokio::join!(port.accept(), connect(connector.clone(), "localhost"));
+    echo(&mut server.unwrap(), &mut client.unwrap()).await;
+
+    // Another name, another authority, no certificate of ours.
+    let (_, refused) = tokio::join!(port.accept(), connect(connector, "broker.example"));
+    assert!(refused.is_err());
+    let elsewhere = Connector::open(&foreign.write(own_folder.path()), Some(own)).unwrap();
+    let (_, refused) = tokio::join!(port.accept(), connect(elsewhere, "localhost"));
+    assert!(refused.is_err());
+    let nameless = Connector::open(&authority.write(folder.path()), None).unwrap();
+    let (refused, _) = tokio::join!(port.accept(), connect(nameless, "localhost"));
+    assert_eq!(refused.unwrap_err(), Why::NoCertificate);
+}
+
+#[test]
+fn a_file_without_a_certificate_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    assert!(Connector::open(&file, None).unwrap_err().to_string().contains("ca.pem"));
+    std::fs::write(&file, "no certificate").unwrap();
+    assert!(Connector::open(&file, None).unwrap_err().to_string().contains("holds no certificate"));
+}

@@ -62,8 +62,10 @@ pub(crate) fn raw(bytes: &[u8]) -> (String, Option<String>) {
         }
         Err(_) => None,
     };
-    let printable = |text: &&str| text.chars().all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t'));
-    (hex, text.filter(printable).map(str::to_owned))
+    // A topic stands before its payload with a zero byte between them; on two lines it reads as what it is.
+    let text = text.map(|text| text.replacen('\0', "\n", 1));
+    let printable = |text: &String| text.chars().all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t'));
+    (hex, text.filter(printable))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -111,6 +113,8 @@ mod tests {
         assert_eq!(raw(b"##ok\r\n"), ("23236f6b0d0a".into(), Some("##ok\r\n".into())));
         assert_eq!(raw(b"PW=secret;MN=1").1.as_deref(), Some("PW=******;MN=1"));
         assert_eq!(raw(&[0x7e, 0x02, 0xff]).1, None);
+        assert_eq!(raw(b"cam/onvif-ej/x\0{}").1.as_deref(), Some("cam/onvif-ej/x\n{}"));
+        assert_eq!(raw(b"a\0b\0c").1, None);
         let long = "油".repeat(300);
         let (hex, text) = raw(long.as_bytes());
         assert_eq!((hex.len(), text.map(|text| text.chars().count())), (1024, Some(170)));
