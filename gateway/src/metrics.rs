@@ -75,6 +75,8 @@ pub const TIMES_TOLD_TOTAL: &str = "gateway_times_told_total";
 pub const INTAKE_TOTAL: &str = "gateway_intake_total";
 /// Devices behind a modem whose half frames were given up for others of the same connection.
 pub const CARRIERS_CROWDED_TOTAL: &str = "gateway_carriers_crowded_total";
+/// Answers to a device behind a modem, or to an edge node, that nobody subscribes to.
+pub const INTAKE_UNHEARD_TOTAL: &str = "gateway_intake_unheard_total";
 /// ONVIF metadata frames: acknowledged and not taken.
 pub const ONVIF_METADATA_TOTAL: &str = "gateway_onvif_metadata_total";
 /// Sparkplug births that were asked for, by `why`.

@@ -62,13 +62,19 @@ impl Carriers {
         taken: &mut Taken,
     ) {
         let known = self.list.iter().position(|carrier| carrier.wire == wire && carrier.device.id == carried.device.id);
-        // A device whose registration has changed begins anew.
-        let known = known.and_then(|place| self.list.remove(place)).filter(|known| *known.device == *carried.device);
-        let mut carrier = known.unwrap_or_else(|| {
-            self.given += 1;
-            let wake = Arc::clone(&self.wake);
-            Carrier::new((edge, connection, peer, wake), carried, wire, self.given)
-        });
+        let known = known.and_then(|place| self.list.remove(place));
+        let mut carrier = match known {
+            Some(known) if *known.device == *carried.device => known,
+            // A device whose registration has changed begins anew.
+            other => {
+                if let Some(mut old) = other {
+                    old.session.on_close(publish.received);
+                }
+                self.given += 1;
+                let wake = Arc::clone(&self.wake);
+                Carrier::new((edge, connection, peer, wake), carried, wire, self.given)
+            }
+        };
         let closed = carrier.take(publish, taken);
         if closed {
             carrier.session.on_close(publish.received);

@@ -6,6 +6,7 @@ use super::codec::{Publish, Version, reason};
 use super::connection::{Answer, Connection};
 use super::session::{Message, Out, lock};
 use crate::intake::{self, Intake, Say};
+use crate::metrics as shared;
 use bytes::Bytes;
 use model::envelope::Position;
 use model::time::IngestTime;
@@ -85,7 +86,9 @@ where
     fn say(&mut self, say: Say) {
         let Say { topic, payload, own } = say;
         if !own {
-            self.hub.say(topic, payload, 1);
+            if self.hub.say(topic, payload, 1) == 0 {
+                ::metrics::counter!(shared::INTAKE_UNHEARD_TOTAL).increment(1);
+            }
             return;
         }
         let state = lock(&self.session.state);
