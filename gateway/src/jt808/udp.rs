@@ -193,6 +193,11 @@ impl Host {
             self.forget(number, CloseReason::TakenOver);
         }
         let number = self.keys.get(&key).copied();
+        if number.is_none() && self.keys.len() >= self.config.sessions_max {
+            // Before it is told that it may come in.
+            dropped("sessions");
+            return allowance;
+        }
         let known = number.and_then(|number| Some((number, self.peers.remove(&number)?)));
         let (number, mut peer) = known.unwrap_or_else(|| self.stranger(key));
         let bytes = frames.iter().map(|(raw, _)| raw.len()).sum();
@@ -254,11 +259,6 @@ impl Host {
     fn put_back(&mut self, number: u64, peer: Peer) {
         let matters = peer.session.is_known() || peer.session.waits() || !peer.batches.is_empty();
         if !matters {
-            self.close(number, peer, CloseReason::Peer);
-            return;
-        }
-        if !self.keys.contains_key(&peer.key) && self.keys.len() >= self.config.sessions_max {
-            dropped("sessions");
             self.close(number, peer, CloseReason::Peer);
             return;
         }
