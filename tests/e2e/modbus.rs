@@ -21,28 +21,27 @@ fn slaves(folder: &Path, name: &str, arguments: &[&str]) -> Result<Running> {
 fn devices(server: &Server, rows: &[(&str, Value)]) -> Result<()> {
     let folder = server.folder.join("modbus");
     std::fs::create_dir_all(&folder)?;
-    let toml: String = rows
-        .iter()
-        .map(|(code, poll)| {
-            let poll = poll.as_object().into_iter().flatten().map(|(key, value)| {
-                let value = match value {
-                    Value::Object(table) => {
-                        let fields: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-                        format!("{{ {} }}", fields.join(", "))
-                    }
-                    other => other.to_string(),
-                };
-                format!("{key} = {value}")
-            });
-            let poll: Vec<String> = poll.collect();
-            format!(
-                "[[device]]\ncode = {code:?}\nprofile = \"dust-modbus\"\nprotocol = \"modbus\"\nidentity = {code:?}\npoll = {{ {} }}\n",
-                poll.join(", ")
-            )
-        })
-        .collect();
-    std::fs::write(folder.join("devices.toml"), toml)?;
+    let toml: Vec<String> = rows.iter().map(|(code, poll)| row(code, poll)).collect();
+    std::fs::write(folder.join("devices.toml"), toml.join("\n"))?;
     server.command(&["apply", &folder.to_string_lossy()]).map(drop)
+}
+
+fn row(code: &str, poll: &Value) -> String {
+    let poll = inline(poll);
+    format!(
+        "[[device]]\ncode = {code:?}\nprofile = \"dust-modbus\"\nprotocol = \"modbus\"\nidentity = {code:?}\npoll = {poll}\n"
+    )
+}
+
+/// As TOML writes it in one line.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(table) => {
+            let fields: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 async fn device(api: &Api, code: &str) -> Result<Value> {
