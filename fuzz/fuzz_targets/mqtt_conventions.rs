@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use protocol::mqtt::foreign::Foreign;
 use protocol::mqtt::{onvif, payload, thingsboard, titled};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let (topic, body) = titled::split(bytes).unwrap_or(("", bytes));
     if let Some(Foreign::OnvifEvent { topic, .. }) = Foreign::parse(topic) {
         assert!(onvif::plain_topic(topic).len() <= topic.len());
@@ -17,4 +17,6 @@ fuzz_target!(|bytes: &[u8]| {
         payload::read(&body[part.range]).ok();
     }
     thingsboard::device(body).ok();
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::sparkplug::{METRICS_MAX, Payload};
 
-fuzz_target!(|bytes: &[u8]| {
+fn run(bytes: &[u8]) {
     let payload = match Payload::read(bytes) {
         Ok(payload) => payload,
         Err(error) => {
@@ -19,4 +19,6 @@ fuzz_target!(|bytes: &[u8]| {
     let again = Payload::read(&written).expect("what we write is read");
     // Compared as bytes: not a number is unlike itself.
     assert_eq!(again.encode(), written);
-});
+}
+
+fuzz_target!(|bytes: &[u8]| lantian_fuzz::within(|| run(bytes)));
