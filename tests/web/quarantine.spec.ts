@@ -40,6 +40,8 @@ test('a claim code made on the page lets a device fetch its own credential', asy
   await page.goto('/claims')
   await page.getByTestId('new-claim').click()
   await page.getByLabel('名称').fill(`街区 ${name}`)
+  await page.getByTestId('claim-profile').click()
+  await page.getByRole('option', { name: '油烟监测仪 MQTT JSON' }).click()
   await page.getByLabel('编码前缀').fill('s7-')
   await page.getByTestId('claim-save').click()
   const code = ((await page.getByTestId('claim-code').textContent()) ?? '').trim()
