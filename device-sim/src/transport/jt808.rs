@@ -1,5 +1,5 @@
-//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions, sends pictures in sub-packets, and
-//! the file of an alarm over a connection of its own ([`upload`]).
+//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions, sends heartbeats, answers
+//! the platform's commands, sends pictures in sub-packets, and the file of an alarm over a connection of its own ([`upload`]).
 
 mod upload;
 
@@ -10,9 +10,12 @@ use bytes::{Bytes, BytesMut};
 use model::geo::Wgs84;
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
 use protocol::jt808::{
-    Authenticate, Decoded, Event, Framer, Item, Media, MediaEvent, MediaForm, Message, Parts, Phone, Position,
-    Register, RegisterForm, Version, encode, encode_all, id, status, time_bcd,
+    Authenticate, Decoded, Event, Framer, Item, Media, MediaEvent, MediaForm, Message, Parameter, ParameterValue,
+    Parameters, Parts, Phone, Position, Register, RegisterForm, Version, encode, encode_all, id, kind, status,
+    time_bcd,
 };
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[derive(Debug)]
 pub struct Terminal {
@@ -22,8 +25,12 @@ pub struct Terminal {
     serial: u16,
     framer: Framer,
     uploads: upload::Uploads,
+    /// Seconds, parameter 0x0001.
+    heartbeat_s: u32,
+    last_beat: Option<Instant>,
 }
 
+const HEARTBEAT: u32 = 0x0001;
 pub(super) const VERSION: Version = Version::V2013;
 /// GBK of the plate field; the registration is by phone.
 const PLATE: &[u8] = b"SIM";
@@ -32,7 +39,8 @@ impl Terminal {
     pub fn new(phone: &str) -> Result<Self> {
         let own_id = phone.as_bytes().get(phone.len().saturating_sub(7)..).unwrap_or_default().to_vec();
         let phone = Phone::from_digits(phone, VERSION).with_context(|| format!("{phone} is no phone number"))?;
-        Ok(Self { phone, own_id, serial: 0, framer: Framer::new(), uploads: upload::Uploads::default() })
+        let uploads = upload::Uploads::default();
+        Ok(Self { phone, own_id, serial: 0, framer: Framer::new(), uploads, heartbeat_s: 60, last_beat: None })
     }
 
     fn next(&mut self, message: &Message<'_>) -> (u16, Bytes) {
@@ -58,7 +66,46 @@ fn position(place: Wgs84, (speed_kmh, heading_deg): (f64, u16), fixed: bool, at_
     })
 }
 
+impl Terminal {
+    fn reply(&mut self, serial: u16, id: u16, result: u8) -> Heard {
+        Heard::Reply(self.next(&Message::TerminalReply { serial, id, result }).1)
+    }
+
+    /// A command of the platform.
+    fn obey(&mut self, serial: u16, id: u16, message: &Message<'_>) -> Option<Heard> {
+        match message {
+            Message::ParametersSet(set) => {
+                let heartbeat = set.list.iter().find(|parameter| parameter.id == HEARTBEAT).map(Parameter::read);
+                if let Some(ParameterValue::Dword(seconds @ 1..)) = heartbeat {
+                    (self.heartbeat_s, self.last_beat) = (seconds, None);
+                }
+                Some(self.reply(serial, id, 0))
+            }
+            Message::ParametersWanted => {
+                let value = ParameterValue::Dword(self.heartbeat_s).to_bytes();
+                let list = vec![Parameter { id: HEARTBEAT, value: &value }];
+                Some(Heard::Reply(self.next(&Message::Parameters(Parameters { serial, list })).1))
+            }
+            Message::Text(_) | Message::LinkTest | Message::AlarmConfirmation(_) => Some(self.reply(serial, id, 0)),
+            // Answers are not answered; any other command is one this terminal has not.
+            _ if id >= 0x8000 && kind(id).is_none_or(|kind| !kind.answers.is_empty()) => {
+                Some(self.reply(serial, id, 3))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Dialect for Terminal {
+    fn beat(&mut self, now: Instant) -> Option<Bytes> {
+        let last = *self.last_beat.get_or_insert(now);
+        if now.duration_since(last) < Duration::from_secs(u64::from(self.heartbeat_s)) {
+            return None;
+        }
+        self.last_beat = Some(now);
+        Some(self.next(&Message::Heartbeat { body: &[] }).1)
+    }
+
     fn hello(&mut self) -> Vec<Bytes> {
         self.framer = Framer::new();
         let register = Register {
@@ -137,7 +184,7 @@ impl Dialect for Terminal {
                     heard.push(Heard::Reply(self.next(&reply).1));
                     self.uploads.send(phone, &wanted);
                 }
-                _ => {}
+                other => heard.extend(self.obey(parts.header.serial, parts.header.id, &other)),
             }
         }
         heard
