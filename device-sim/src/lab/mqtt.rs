@@ -9,6 +9,7 @@ use super::clock::ClockWatch;
 use super::desk::{Action, DEVICES_MAX, Desk, Shown, say};
 use super::trial::{Data, Errand, Pace, Reaction, Trial};
 use protocol::explain::Explained;
+use protocol::mqtt::foreign::Foreign;
 use protocol::mqtt::packet::{Connect, Cut, Level, Packet, Publish, cut, read};
 use protocol::mqtt::topic::{Topic, TopicKind, matches};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -399,6 +400,8 @@ impl Client {
                 self.book.kept("topic");
             }
             Some(_) => self.book.kept("topic"),
+            // Others' conventions: taken, and not looked into here.
+            None if Foreign::parse(publish.topic).is_some() => self.book.kept("topic"),
             None => {
                 let text = Finding::new(
                     "topic",
