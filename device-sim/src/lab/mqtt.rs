@@ -20,8 +20,6 @@ const RECENT_MAX: usize = 256;
 const SUBSCRIPTIONS_MAX: usize = 64;
 /// One command, on the device's command topic.
 const COMMANDS: usize = 1;
-/// A `ts` below it counts seconds: milliseconds have been above it since 1973.
-const SECONDS_BELOW: i64 = 100_000_000_000;
 
 #[derive(Debug, Default)]
 struct Link {

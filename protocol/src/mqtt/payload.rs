@@ -171,6 +171,7 @@ impl ProblemCode {
                 "时间无法读取：应为 UTC 毫秒或带时区的 RFC 3339",
                 "no time: UTC milliseconds or RFC 3339 with an offset",
             ),
+            Self::TimeInSeconds => ("时间像是秒，应为 UTC 毫秒", "this looks like seconds; write UTC milliseconds"),
             Self::NotAValue => ("不是一个值", "not a value"),
             Self::PositionUnusable => ("经纬度不可用", "no usable longitude and latitude"),
             Self::TooManyPictures => ("图片过多", "too many pictures"),

@@ -2,7 +2,7 @@
 
 use super::super::book::{Finding, Weight, place_of};
 use super::super::values;
-use super::{Came, Client, SECONDS_BELOW, mixed};
+use super::{Came, Client, mixed};
 use protocol::explain::{Explained, Trouble};
 use protocol::mqtt::packet::Publish;
 use protocol::mqtt::payload::{self, Scalar, When};
@@ -54,15 +54,6 @@ impl Client {
                     );
                     self.add(text.at(member("payload")), new);
                 }
-                When::At(ms) if ms.abs() < SECONDS_BELOW => {
-                    let text = Finding::new(
-                        "ts",
-                        "ts_seconds",
-                        "ts 像是秒，应为毫秒",
-                        "ts looks like seconds; it is milliseconds",
-                    );
-                    self.add(text.at(member("ts")).detail(ms.to_string()), new);
-                }
                 When::At(ms) => {
                     self.book.kept("ts");
                     newest = Some(newest.map_or(ms, |known: i64| known.max(ms)));
@@ -112,7 +103,7 @@ fn check_of(trouble: &Trouble, has_place: bool) -> (&'static str, Weight) {
         "truncated" if has_place => ("payload", Weight::Must),
         "packet_id_zero" => ("packet_id", Weight::Must),
         "topic_bad" => ("topic", Weight::Must),
-        "time_unreadable" => ("ts", Weight::Must),
+        "time_unreadable" | "time_in_seconds" => ("ts", Weight::Must),
         "duplicate_name" | "too_many_pictures" => ("payload", Weight::Should),
         code if payload_code(code) => ("payload", Weight::Must),
         _ => ("packet", Weight::Must),

@@ -158,7 +158,7 @@ fn faults_of_a_publish_are_told_at_their_bytes() {
     let with = |payload: &str| after(&good_connect(), &[publish(0x32, TOPIC, 1, payload)]);
     assert_eq!((with("{\"fume\":")[0].0, with("{\"fume\":")[0].1), ("payload", "truncated"));
     assert_eq!(with(r#"{"fume":1.2}"#), [("ts", "ts_missing", Some(payload_at))]);
-    assert_eq!(with(r#"{"ts":1767240000,"values":{"fume":1.2}}"#), [("ts", "ts_seconds", Some(payload_at + 1))]);
+    assert_eq!(with(r#"{"ts":1767240000,"values":{"fume":1.2}}"#), [("ts", "time_in_seconds", Some(payload_at + 1))]);
     let off = NOON + 8 * 3_600_000;
     assert_eq!(
         with(&format!(r#"{{"ts":{off},"values":{{"fume":1.2}}}}"#)),
