@@ -15,6 +15,7 @@ use crate::dto::devices::{
 use crate::dto::explain::{ExplainFrame, ExplainQuery, ExplainedFrame};
 use crate::dto::health::{Health, OutageRow};
 use crate::dto::imports::{ImportQuery, ImportReport};
+use crate::dto::ledger::{DeviceLedger, DistrictLedger, DistrictLedgerQuery, LedgerQuery};
 use crate::dto::live::{EventLive, LiveMessage, LiveRequest};
 use crate::dto::map::MapData;
 use crate::dto::overview::Overview;
@@ -32,8 +33,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    addresses, alerts, arrivals, auth, cases, claims, commands, credentials, devices, explain, frames, imports, map,
-    overview, pictures, quarantine, registers, rules, series, subjects, users,
+    addresses, alerts, arrivals, auth, cases, claims, commands, credentials, devices, explain, frames, imports, loss,
+    map, overview, pictures, quarantine, registers, rules, series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
@@ -166,7 +167,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .query::<ExplainQuery>()
             .reply::<ExplainedFrame>()
             .to(explain::kept),
-        post("/explain", OWN, "Explain a pasted frame of HJ 212 or JT/T 808, byte by byte")
+        post("/explain", OWN, "Explain a pasted frame of HJ 212, JT/T 808, Modbus or MQTT, byte by byte")
             .body::<ExplainFrame>()
             .reply::<ExplainedFrame>()
             .to(explain::paste),
@@ -184,6 +185,18 @@ pub(crate) fn routes() -> Vec<Route> {
             .query::<LossQuery>()
             .reply_list::<LossDay>()
             .to(devices::loss),
+        get("/devices/{id}/ledger", OWN, "The loss ledger by day with gaps and clock, newest first")
+            .query::<LedgerQuery>()
+            .reply::<DeviceLedger>()
+            .to(loss::device),
+        get("/ledger", OWN, "The loss ledger of all devices, worst first")
+            .query::<DistrictLedgerQuery>()
+            .reply::<DistrictLedger>()
+            .to(loss::district),
+        get("/ledger/export", OWN, "The same as CSV")
+            .query::<DistrictLedgerQuery>()
+            .reply_text("text/csv")
+            .to(loss::export),
         get("/devices/{id}/series", OWN, "A chart's line").query::<SeriesQuery>().reply::<Series>().to(series::series),
         get("/alerts", OWN, "Alerts, newest first").query::<AlertQuery>().reply_page::<AlertRow>().to(alerts::list),
         get("/alerts/export", OWN, "The same as CSV").query::<AlertQuery>().reply_text("text/csv").to(alerts::export),
@@ -311,6 +324,7 @@ pub fn openapi_json() -> String {
     word::<words::SubjectKind>(&mut schemas);
     word::<crate::dto::alerts::Severity>(&mut schemas);
     word::<crate::dto::imports::ImportKind>(&mut schemas);
+    word::<crate::dto::ledger::LedgerSort>(&mut schemas);
     word::<crate::dto::Time>(&mut schemas);
     let document = document(&specs(), schemas);
     let mut text = document.to_pretty_json().expect("the document is plain data");

@@ -4,11 +4,13 @@
 //! [`district`] lays out a made-up district, [`plan`] decides who offends when and who only looks like it, [`signal`]
 //! turns the plan into readings, [`rtu`] plays Modbus slaves on lines as bad as real ones, [`fleet`] sends them over [`transport`],
 //! [`obey`] is how they answer commands, [`fault`] delays, repeats and shuffles them.
+//! [`lab`] is the other side: it takes a real device and says what it does wrong.
 
 pub mod district;
 pub mod fault;
 pub mod fleet;
 pub mod jpeg;
+pub mod lab;
 pub mod load;
 pub mod noise;
 pub mod obey;

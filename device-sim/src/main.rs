@@ -1,10 +1,13 @@
 //! `device-sim`: a simulated district for demonstrations, tests and vendors.
-#![expect(clippy::print_stdout, reason = "a command-line tool talks on standard output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on its standard streams")]
+
+mod commands;
 
 mod slaves;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use commands::LabArgs;
 use device_sim::district::{self, District, Size};
 use device_sim::fault::Faults;
 use device_sim::fleet::{self, Options, Secret, Secrets, Tally};
@@ -17,6 +20,7 @@ use device_sim::{registers, truth};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::time::{Clock, SystemClock};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,6 +32,7 @@ use tokio_util::sync::CancellationToken;
   device-sim district --seed 7 --restaurants 60 --sites 4 --trucks 20 --out district/
   lantian apply district/ --credentials credentials.json
   device-sim fleet --seed 7 --restaurants 60 --sites 4 --trucks 20 --credentials credentials.json
+  device-sim lab --listen 0.0.0.0 --for 10m --report acceptance
   device-sim load --mqtt 127.0.0.1:1883 --connections 1000 --credentials credentials.json --flood 20 --seconds 30
   device-sim load-frames --hj212 127.0.0.1:9212 --connections 1000 --credentials credentials.json")]
 struct Cli {
@@ -61,6 +66,8 @@ enum Command {
     Load(LoadArgs),
     /// Put load of HJ 212 or JT/T 808 frames on a listener and print the outcome as JSON.
     LoadFrames(FrameLoadArgs),
+    /// Take a real device, explain its frames live, and list what it does wrong.
+    Lab(LabArgs),
 }
 
 #[derive(Debug, Args)]
@@ -206,13 +213,24 @@ struct FrameLoadArgs {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tracing::debug!("{error:?}");
+            eprintln!("device-sim: failed to {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<u8> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)
         .init();
     match Cli::parse().command {
-        Command::Slaves(arguments) => slaves::run(arguments).await,
+        Command::Slaves(arguments) => slaves::run(arguments).await.map(|()| 0),
         Command::District { size, modbus_first_port, modems, out } => {
             let district = District::generate(size.size());
             let modems = if modems { registers::Modems::DialIn } else { registers::Modems::None };
@@ -225,11 +243,12 @@ async fn main() -> Result<()> {
                 district.trucks.len(),
                 out.display()
             );
-            Ok(())
+            Ok(0)
         }
-        Command::Fleet(arguments) => run_fleet(arguments).await,
-        Command::Load(arguments) => run_load(arguments).await,
-        Command::LoadFrames(arguments) => run_load_frames(arguments).await,
+        Command::Fleet(arguments) => run_fleet(arguments).await.map(|()| 0),
+        Command::Load(arguments) => run_load(arguments).await.map(|()| 0),
+        Command::LoadFrames(arguments) => run_load_frames(arguments).await.map(|()| 0),
+        Command::Lab(arguments) => commands::lab(arguments).await,
     }
 }
 

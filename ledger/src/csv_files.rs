@@ -353,7 +353,8 @@ fn read_headers(
             continue;
         }
         if column.is_none() {
-            let names: Vec<&str> = kind.columns().iter().map(|column| column.zh).collect();
+            let both = |column: &Column| format!("{} ({})", column.zh, column.en);
+            let names: Vec<String> = kind.columns().iter().map(both).collect();
             let told = format!("is no column of this table; there are {}", names.join(" "));
             problems.push(Problem { line: 1, ..Problem::new(name, told) });
         }

@@ -5,7 +5,7 @@ mod paste;
 mod table;
 
 pub use paste::{Explained, PASTE_BYTES_MAX, PasteError, explain, pasted};
-pub use table::{Language, table};
+pub use table::{Language, columns, fit, table};
 
 use std::borrow::Cow;
 

@@ -70,10 +70,12 @@ pub(crate) enum Command {
 What people did (moves, notes, acknowledgements) is not in the journal and is not derived. --decided leaves out what
 depends on it: once a person has closed a case, a later episode opens another one.")]
     Replay(Wanted),
-    /// Explain a frame of HJ 212 or JT/T 808, byte by byte: what each field says, what is wrong and where.
+    /// Explain a frame byte by byte: what each field says, what is wrong and where. HJ 212, JT/T 808, Modbus (TCP and RTU), MQTT packets and their JSON. Needs no configuration.
     #[command(after_help = "Examples:
   lantian explain '7e 00 02 00 00 01 39 00 00 00 42 00 01 79 7e'
   lantian explain '##0077QN=20210407112025762;ST=21;CN=9021;PW=123456;MN=DXCBZ000000005;Flag=5;CP=&&&&C901'
+  lantian explain '01 03 04 00 00 00 42 7A 02'
+  lantian explain '{\"ts\":1763800000000,\"values\":{\"fume\":1.2}}'
   lantian explain --english < frame.txt
   xxd -p capture.bin | lantian explain")]
     Explain(Explain),

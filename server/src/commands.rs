@@ -52,6 +52,14 @@ pub(crate) fn read_config(path: Option<&Path>, command: &Command) -> Result<Conf
     Ok(config)
 }
 
+/// Runs a command that needs no configuration, so that a wrong or unreadable one does not stand in its way; `None` for others.
+pub(crate) fn without_config(command: &Command) -> Option<Result<()>> {
+    match command {
+        Command::Explain(arguments) => Some(explain::run(arguments)),
+        _ => None,
+    }
+}
+
 /// Most commands make no new data folder: a wrong `data.dir` must not look like an empty district.
 fn ensure_data(data_dir: &Path) -> Result<()> {
     if !data_dir.join("format").is_file() {
@@ -105,7 +113,6 @@ pub(crate) fn run(command: Command, config: Config) -> Result<()> {
             println!("the configuration is right");
             Ok(())
         }
-        Command::Explain(arguments) => explain::run(&arguments),
         Command::Modbus(arguments) => runtime()?.block_on(modbus::run(&arguments)),
         Command::Backup { to } => backup::backup(&config, &to),
         Command::Restore { from } => backup::restore(&config, &from),

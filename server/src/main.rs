@@ -21,6 +21,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(BAD_USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    if let Some(done) = commands::without_config(&cli.command) {
+        return ended(done);
+    }
     let config = match commands::read_config(cli.config.as_deref(), &cli.command) {
         Ok(config) => config,
         Err(problems) => {
@@ -31,7 +34,11 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
-    match commands::run(cli.command, config) {
+    ended(commands::run(cli.command, config))
+}
+
+fn ended(done: anyhow::Result<()>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lantian: failed to {error:#}");

@@ -13,6 +13,7 @@ const PAGES: [path: string, zh: string, en: string][] = [
   ['/subjects/truck', '渣土车', 'Truck'],
   ['/permits', '准运证', 'Permits'],
   ['/devices', '设备', 'Devices'],
+  ['/ledger', '数据收支', 'Loss ledger'],
   ['/explain', '报文解析', 'Explain a frame'],
   ['/quarantine', '隔离区', 'Quarantine'],
   ['/claims', '认领码', 'Claim codes'],

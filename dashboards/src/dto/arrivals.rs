@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// The simplest record; an array of them, positions and events are taken as over MQTT, see docs/vendors.md. Authenticated by HTTP Basic with
+/// The simplest record; an array of them, positions and events are taken as over MQTT, see docs/vendors. Authenticated by HTTP Basic with
 /// the device's MQTT user name and token; `{id}` is the device's code.
 #[derive(Debug, Clone, ToSchema)]
 pub struct DevicePayload {

@@ -15,6 +15,7 @@ pub mod devices;
 pub mod explain;
 pub mod health;
 pub mod imports;
+pub mod ledger;
 pub mod live;
 pub mod map;
 pub mod overview;

@@ -131,7 +131,7 @@ pub(crate) async fn loss(
     Ok(Json(days.iter().map(device::loss_day).collect()))
 }
 
-fn day(text: Option<&str>, field: &str) -> ApiResult<Option<i64>> {
+pub(crate) fn day(text: Option<&str>, field: &str) -> ApiResult<Option<i64>> {
     let Some(text) = text else { return Ok(None) };
     let year = text.get(..4).and_then(|year| year.parse().ok()).filter(|_| text.len() == 10);
     let noon =
@@ -141,7 +141,7 @@ fn day(text: Option<&str>, field: &str) -> ApiResult<Option<i64>> {
     })
 }
 
-fn wrong_day(field: &str, message: String) -> ApiError {
+pub(crate) fn wrong_day(field: &str, message: String) -> ApiError {
     let mut error = ApiError::bad_request(message);
     error.problem.field = Some(field.to_owned());
     error

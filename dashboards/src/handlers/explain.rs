@@ -12,7 +12,7 @@ use crate::view::cover;
 use axum::extract::State;
 use model::envelope::{Channel, Position};
 use protocol::explain::{Direction, Explained, Label, Trouble, explain, pasted};
-use protocol::{hj212, jt808};
+use protocol::{hj212, jt808, modbus, mqtt};
 
 /// What a person pastes. The answer holds what was sent, its password too: it is theirs.
 pub(crate) async fn paste(_: Caller, Json(frame): Json<ExplainFrame>) -> ApiResult<Json<ExplainedFrame>> {
@@ -41,13 +41,21 @@ pub(crate) async fn kept(
         Channel::Jt808Frame => {
             Explained { explanation: jt808::explain_kept(&frame.raw), plain: jt808::plain(&jt808::escape(&frame.raw)) }
         }
-        _ => return Err(ApiError::field("seq", "only frames of HJ 212 and JT/T 808 can be explained")),
+        Channel::ModbusReading => {
+            Explained { explanation: modbus::explain::explain_reading(&frame.raw), plain: frame.raw.to_vec() }
+        }
+        Channel::MqttSparkplug | Channel::MqttOnvif => {
+            return Err(ApiError::field("seq", "frames of Sparkplug B and ONVIF are not explained byte by byte"));
+        }
+        // What is left carries JSON, or is shown as bytes that are none.
+        _ => Explained { explanation: mqtt::packet::read_payload(&frame.raw), plain: frame.raw.to_vec() },
     };
     Ok(Json(answer(covered(explained))))
 }
 
-/// Without the password.
+/// Without the password of HJ 212 and the authentication code of JT/T 808.
 fn covered(mut explained: Explained) -> Explained {
+    let is_808 = explained.explanation.standard.starts_with("JT/T 808");
     let text = |text: &str| String::from_utf8_lossy(&cover::covered(text.as_bytes())).into_owned();
     for trouble in &mut explained.explanation.troubles {
         trouble.detail = text(&trouble.detail);
@@ -56,13 +64,23 @@ fn covered(mut explained: Explained) -> Explained {
         for trouble in &mut span.troubles {
             trouble.detail = text(&trouble.detail);
         }
-        if !span.name.trim().to_ascii_uppercase().ends_with("PW") {
+        let is_code = is_808 && span.name == "code";
+        // A group shows the bytes of what is in it.
+        let holds_code = is_808 && span.name == "body" && matches!(explained.plain.get(1..3), Some([1, 2] | [0x81, 0]));
+        if !span.name.trim().to_ascii_uppercase().ends_with("PW") && !is_code && !holds_code {
             // A damaged frame may have it in the middle of another field.
             span.value = text(&span.value);
             continue;
         }
         "******".clone_into(&mut span.value);
+        if holds_code {
+            continue;
+        }
         let bytes = explained.plain.get_mut(span.at..span.at.saturating_add(span.len)).unwrap_or_default();
+        if is_code {
+            bytes.fill(b'*');
+            continue;
+        }
         let value = bytes.iter().position(|byte| *byte == b'=').map_or(0, |at| at + 1);
         for byte in bytes.iter_mut().skip(value).filter(|byte| **byte != b';') {
             *byte = b'*';

@@ -13,6 +13,7 @@ pub(crate) mod devices;
 pub(crate) mod explain;
 pub(crate) mod frames;
 pub(crate) mod imports;
+pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod overview;
 pub(crate) mod pictures;

@@ -48,6 +48,38 @@ fn setting(handout: &Value, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ledger_tells_gaps_refusals_and_clocks_and_lists_the_worst_first() {
+    let bench = Bench::new().await;
+    let viewer = bench.person("viewer", Role::Viewer, "").await;
+    for _ in 0..5 {
+        bench.clock.advance_ms(60_000);
+        bench.telemetry(1, json!({"fume": 1.0})).await;
+    }
+    // Twenty minutes without data.
+    bench.clock.advance_ms(20 * 60_000);
+    bench.telemetry(1, json!({"fume": 1.0})).await;
+    bench.journal.append_wait(vec![bench.frame(1, "not json".into())]).await.unwrap();
+    bench.settled().await;
+    let ledger = bench.get("/devices/1/ledger", &viewer).await.ok();
+    assert_eq!(ledger["days"].as_array().unwrap().len(), 7);
+    let today = &ledger["days"][0];
+    assert_eq!((&today["counts"]["received"], &today["counts"]["quarantined"]), (&json!(7), &json!(1)));
+    assert_eq!(today["counts"]["quarantined_by"], json!([{"reason": "not_understood", "records": 1}]));
+    assert_eq!(today["counts"]["balanced"], true);
+    let gaps = &today["gaps"];
+    assert!(gaps["missing"].as_u64().unwrap() >= 18 && gaps["missing"] == gaps["longest"], "{gaps}");
+    assert!(today["clock"]["median_ms"].as_i64().unwrap().abs() < 1_000, "{}", today["clock"]);
+    assert!(ledger["days"][1]["gaps"].is_null(), "nothing was due before the first data: {ledger}");
+    let district = bench.get("/ledger?sort=gap", &viewer).await.ok();
+    assert_eq!(district["rows"][0]["device"]["id"], 1);
+    assert_eq!(district["sum"]["received"], 7);
+    let csv = bench.get("/ledger/export?sort=gap", &viewer).await.text();
+    assert!(csv.contains("缺数分钟") && csv.contains("not_understood=1"), "{csv}");
+    bench.get("/ledger?from=2026-01-01&to=2026-12-31", &viewer).await.refused(400, "bad_request");
+    bench.get("/devices/1/ledger?from=yesterday", &viewer).await.refused(400, "bad_request");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_devices_page_shows_its_frames_verdicts_loss_and_chart_with_the_limit() {
     let bench = Bench::new().await;
     let viewer = bench.person("viewer", Role::Viewer, "").await;

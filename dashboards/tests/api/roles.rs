@@ -61,7 +61,8 @@ async fn a_vendor_sees_its_own_devices_and_learns_of_no_other() {
     assert_eq!(frames[0]["text"], "{\"fume\":1.0}");
     let series = "series?quantity=fume&from=2026-11-22T00:00:00Z";
     bench.get(&format!("/devices/1/{series}"), &vendor).await.ok();
-    for path in ["", "/frames", "/loss", &format!("/{series}")] {
+    assert_eq!(bench.get("/ledger", &vendor).await.ok()["total"], 1);
+    for path in ["", "/frames", "/loss", "/ledger", &format!("/{series}")] {
         bench.get(&format!("/devices/2{path}"), &vendor).await.refused(404, "not_found");
     }
     let quarantined = bench.get("/quarantine/records", &vendor).await.ok();

@@ -86,6 +86,12 @@ impl Obedient {
         Self { manners, parameters, ..Self::default() }
     }
 
+    /// Parameter 0x0001, seconds; a terminal that was told 0 keeps to a minute.
+    pub fn heartbeat_s(&self) -> u32 {
+        let told = self.parameters.get(&0x0001).and_then(|value| value.as_slice().try_into().ok());
+        told.map(u32::from_be_bytes).filter(|seconds| *seconds > 0).unwrap_or(60)
+    }
+
     /// Routes and areas it holds.
     pub fn areas(&self) -> usize {
         self.areas.len()

@@ -1,5 +1,5 @@
-//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions, obeys commands, sends pictures in
-//! sub-packets, and the file of an alarm over a connection of its own ([`upload`]).
+//! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions, sends heartbeats, obeys commands, sends
+//! pictures in sub-packets, and the file of an alarm over a connection of its own ([`upload`]).
 
 mod upload;
 
@@ -15,6 +15,8 @@ use protocol::jt808::{
     Authenticate, Decoded, Event, Framer, Item, Media, MediaEvent, MediaForm, Message, Parts, Phone, Position,
     Register, RegisterForm, Version, encode, encode_all, id, status, time_bcd,
 };
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[derive(Debug)]
 pub struct Terminal {
@@ -27,6 +29,7 @@ pub struct Terminal {
     own: Obedient,
     /// The last fix, for who asks.
     last: Position<'static>,
+    last_beat: Option<Instant>,
 }
 
 pub(super) const VERSION: Version = Version::V2013;
@@ -45,6 +48,7 @@ impl Terminal {
             uploads: upload::Uploads::default(),
             own: Obedient::new(manners),
             last: Position::default(),
+            last_beat: None,
         })
     }
 
@@ -72,6 +76,15 @@ fn position(place: Wgs84, (speed_kmh, heading_deg): (f64, u16), fixed: bool, at_
 }
 
 impl Dialect for Terminal {
+    fn beat(&mut self, now: Instant) -> Option<Bytes> {
+        let last = *self.last_beat.get_or_insert(now);
+        if now.duration_since(last) < Duration::from_secs(u64::from(self.own.heartbeat_s())) {
+            return None;
+        }
+        self.last_beat = Some(now);
+        Some(self.next(&Message::Heartbeat { body: &[] }).1)
+    }
+
     fn hello(&mut self) -> Vec<Bytes> {
         self.framer = Framer::new();
         let register = Register {

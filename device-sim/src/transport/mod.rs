@@ -112,6 +112,16 @@ pub fn connect(wire: Wire, who: &Person<'_>, targets: &Targets) -> Result<Link> 
 }
 
 impl Link {
+    /// Another time to wait for an answer before a frame is sent again; MQTT has none.
+    #[must_use]
+    pub fn with_answer_wait(self, wait: Duration) -> Self {
+        match self {
+            Self::Hj212(link) => Self::Hj212(link.with_answer_wait(wait)),
+            Self::Jt808(link) => Self::Jt808(link.with_answer_wait(wait)),
+            other => other,
+        }
+    }
+
     pub async fn send(&mut self, payload: Payload, tally: &Tally) -> Result<()> {
         match self {
             Self::Mqtt(link) => link.send(payload, tally).await,

@@ -73,7 +73,8 @@ impl Washer {
         }
     }
 
-    async fn listen(&self, address: SocketAddr) -> Result<()> {
+    /// Binds as a slave of Modbus TCP and answers until the process ends.
+    pub async fn listen(&self, address: SocketAddr) -> Result<()> {
         let listener =
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("listen at {address} as a washer"))?;
         let service = self.clone();

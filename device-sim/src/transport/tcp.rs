@@ -10,11 +10,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// Frames sent and not yet answered.
 const WINDOW: usize = 20;
-/// A device sends again what was not answered for so long.
+/// A device sends again what was not answered for so long, three times; then it begins anew.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const SENDS_MAX: u32 = 4;
+/// Between the loss of a connection and the next.
+const RECONNECT_WAIT: Duration = Duration::from_millis(500);
 
 /// Longer than a platform waits before it asks again.
 const LATE: Duration = Duration::from_secs(12);
@@ -27,6 +31,10 @@ pub trait Dialect: Send {
     fn frames(&mut self, payload: &Payload) -> Result<Vec<(u64, Bytes)>>;
     /// Takes what has arrived; returns what it means.
     fn read(&mut self, input: &mut BytesMut) -> Vec<Heard>;
+    /// A sign of life, when one is due.
+    fn beat(&mut self, _now: Instant) -> Option<Bytes> {
+        None
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +59,19 @@ pub struct FrameLink<D> {
     ready: bool,
     greets: bool,
     input: BytesMut,
+    /// Built when they are first written, so that numbers stand in the order of the wire.
+    waiting: VecDeque<Payload>,
     outstanding: VecDeque<Sent>,
+    answer_wait: Duration,
+    lost: Option<Instant>,
 }
 
-/// A frame that was not answered yet.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Sent {
     number: u64,
     frame: Bytes,
+    at: Instant,
+    sends: u32,
     /// The last of its payload: when it is answered, the payload is.
     is_last: bool,
 }
@@ -72,25 +85,69 @@ impl<D: Dialect> FrameLink<D> {
             ready: false,
             greets: false,
             input: BytesMut::new(),
+            waiting: VecDeque::new(),
             outstanding: VecDeque::new(),
+            answer_wait: ANSWER_WAIT,
+            lost: None,
         }
     }
 
+    /// Another time to wait for an answer.
+    #[must_use]
+    pub const fn with_answer_wait(mut self, wait: Duration) -> Self {
+        self.answer_wait = wait;
+        self
+    }
+
     pub async fn send(&mut self, payload: &Payload, tally: &Tally) -> Result<()> {
-        let frames = self.dialect.frames(payload)?;
-        let count = frames.len();
-        for (at, (number, frame)) in frames.into_iter().enumerate() {
-            while self.outstanding.len() >= WINDOW {
-                self.step(ANSWER_WAIT, tally).await;
-            }
-            self.outstanding.push_back(Sent { number, frame: frame.clone(), is_last: at + 1 == count });
-            if self.stream.is_some() && self.ready {
+        while self.outstanding.len() + self.waiting.len() >= WINDOW {
+            self.step(self.answer_wait, tally).await;
+        }
+        self.waiting.push_back(payload.clone());
+        if self.stream.is_none() {
+            self.step(Duration::ZERO, tally).await;
+        }
+        self.flush().await
+    }
+
+    /// Writes what waits, once data may flow.
+    async fn flush(&mut self) -> Result<()> {
+        while self.stream.is_some()
+            && self.ready
+            && let Some(payload) = self.waiting.pop_front()
+        {
+            let frames = self.dialect.frames(&payload)?;
+            let count = frames.len();
+            for (at, (number, frame)) in frames.into_iter().enumerate() {
+                let is_last = at + 1 == count;
+                self.outstanding.push_back(Sent {
+                    number,
+                    frame: frame.clone(),
+                    at: Instant::now(),
+                    sends: 1,
+                    is_last,
+                });
                 self.write(&frame).await;
-            } else {
-                self.step(Duration::ZERO, tally).await;
             }
         }
         Ok(())
+    }
+
+    /// Sends again what was not answered in time; too often means that the link is broken.
+    async fn repeat_late(&mut self) {
+        if !self.ready || self.stream.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let late = self.outstanding.iter_mut().find(|sent| now.duration_since(sent.at) >= self.answer_wait);
+        let Some(sent) = late else { return };
+        if sent.sends >= SENDS_MAX {
+            self.lose();
+            return;
+        }
+        (sent.at, sent.sends) = (now, sent.sends + 1);
+        let frame = sent.frame.clone();
+        self.write(&frame).await;
     }
 
     async fn write(&mut self, bytes: &[u8]) {
@@ -105,6 +162,7 @@ impl<D: Dialect> FrameLink<D> {
         self.stream = None;
         self.ready = false;
         self.input.clear();
+        self.lost = Some(Instant::now());
     }
 
     /// Connects when there is no connection, and reads for at most `time`.
@@ -117,13 +175,20 @@ impl<D: Dialect> FrameLink<D> {
         match tokio::time::timeout(time, stream.read_buf(&mut self.input)).await {
             Ok(Ok(0) | Err(_)) => self.lose(),
             Ok(Ok(_)) => self.heard(tally).await,
-            // Nobody answered: as a real device does, begin anew and send again.
-            Err(_) if time >= ANSWER_WAIT => self.lose(),
             Err(_) => {}
+        }
+        self.repeat_late().await;
+        if self.ready
+            && let Some(beat) = self.dialect.beat(Instant::now())
+        {
+            self.write(&beat).await;
         }
     }
 
     async fn connect(&mut self) {
+        if let Some(lost) = self.lost.take() {
+            tokio::time::sleep_until(lost + RECONNECT_WAIT).await;
+        }
         match TcpStream::connect(&self.target).await {
             Ok(stream) => {
                 stream.set_nodelay(true).ok(); // only makes it slower
@@ -148,8 +213,15 @@ impl<D: Dialect> FrameLink<D> {
     /// Data may flow: sends what was not answered before.
     async fn open(&mut self) {
         self.ready = true;
-        for sent in self.outstanding.clone() {
-            self.write(&sent.frame).await;
+        let again: Vec<Bytes> = self.outstanding.iter().map(|sent| sent.frame.clone()).collect();
+        for sent in &mut self.outstanding {
+            (sent.at, sent.sends) = (Instant::now(), 1);
+        }
+        for frame in again {
+            self.write(&frame).await;
+        }
+        if let Err(error) = self.flush().await {
+            tracing::warn!(%error, "a payload is not of this link");
         }
     }
 
@@ -179,25 +251,26 @@ impl<D: Dialect> FrameLink<D> {
     }
 
     pub async fn idle(&mut self, time: Duration, tally: &Tally) {
-        let until = tokio::time::Instant::now() + time;
+        let until = Instant::now() + time;
         loop {
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            if self.stream.is_none() && self.outstanding.is_empty() {
+            if self.stream.is_none() && self.outstanding.is_empty() && self.waiting.is_empty() {
                 tokio::time::sleep(left).await;
                 return;
             }
-            self.step(left.min(Duration::from_secs(5)), tally).await;
+            self.step(left.min(self.answer_wait / 4), tally).await;
         }
     }
 
     pub async fn drain(&mut self, time: Duration, tally: &Tally) -> Result<()> {
-        let until = tokio::time::Instant::now() + time;
-        while !self.outstanding.is_empty() {
-            if tokio::time::Instant::now() >= until {
-                bail!("{} frames were not answered in {} s", self.outstanding.len(), time.as_secs());
+        let until = Instant::now() + time;
+        while !self.outstanding.is_empty() || !self.waiting.is_empty() {
+            if Instant::now() >= until {
+                let unanswered = self.outstanding.len() + self.waiting.len();
+                bail!("{unanswered} frames were not answered in {} s", time.as_secs());
             }
             self.step(Duration::from_millis(500), tally).await;
         }

@@ -9,7 +9,7 @@ use super::sql::{self, StoredChunk};
 use super::{
     ChunkConfig, ChunkError, ChunkStore, RecordQuery, SERIES_POINTS_MAX, Series, SeriesPoint, SeriesQuery, downsample,
 };
-use crate::loss::{LossCounts, LossDay};
+use crate::loss::{LossCounts, LossDay, Watch, WatchDay};
 use crate::metrics::QUERY_CUT_TOTAL;
 use crate::quarantine::{PAGE_MAX, QuarantineEntry, QuarantineFilter};
 use crate::settle::{Bucket, ForeignName, Output, Restored};
@@ -288,6 +288,54 @@ impl ChunkStore {
             days.entry((device, day)).or_default().add(&counts);
         }
         Ok(days.into_iter().map(|((device, day), counts)| LossDay { device, day, counts }).collect())
+    }
+
+    /// Gaps and clocks for `from_day ..= to_day`, by (device, day).
+    pub(crate) async fn loss_watches(
+        &self,
+        device: Option<DeviceId>,
+        from_day: i64,
+        to_day: i64,
+    ) -> Result<Vec<WatchDay>, ChunkError> {
+        let unsealed: Vec<(Position, DeviceId, i64, Watch)> = {
+            let head = self.head();
+            let all = head.generations().flat_map(|generation| {
+                generation.loss.watches().map(|(device, day, watch)| (generation.up_to, device, day, watch))
+            });
+            let wanted = |(_, of, day, _): &(Position, DeviceId, i64, &Watch)| {
+                device.is_none_or(|device| device == *of) && (from_day..=to_day).contains(day)
+            };
+            all.filter(wanted).map(|(up_to, device, day, watch)| (up_to, device, day, watch.clone())).collect()
+        };
+        let mut tx = self.inner.database.snapshot().await?;
+        let (sealed, _) = sql::cursor(&mut tx, self.inner.partition).await?;
+        let stored = sql::watches(&mut tx, device, from_day, to_day).await?;
+        let mut days: BTreeMap<(DeviceId, i64), Watch> =
+            stored.into_iter().map(|line| ((line.device, line.day), line.watch)).collect();
+        for (_, device, day, watch) in unsealed.into_iter().filter(|(up_to, ..)| *up_to > sealed) {
+            days.entry((device, day)).or_default().merge(&watch);
+        }
+        Ok(days.into_iter().map(|((device, day), watch)| WatchDay { device, day, watch }).collect())
+    }
+
+    pub(crate) async fn loss_first_days(
+        &self,
+        device: Option<DeviceId>,
+    ) -> Result<BTreeMap<DeviceId, i64>, ChunkError> {
+        let mut first: BTreeMap<DeviceId, i64> = BTreeMap::new();
+        let unsealed: Vec<(DeviceId, i64)> = {
+            let head = self.head();
+            let all = head.generations().flat_map(|generation| generation.loss.watches());
+            all.filter(|(_, _, watch)| watch.has_data()).map(|(device, day, _)| (device, day)).collect()
+        };
+        let mut tx = self.inner.database.snapshot().await?;
+        // What is in the head too is in no conflict: the earlier of both counts.
+        for (of, day) in sql::first_days(&mut tx, device).await?.into_iter().chain(unsealed) {
+            if device.is_none_or(|device| device == of) {
+                first.entry(of).and_modify(|known| *known = day.min(*known)).or_insert(day);
+            }
+        }
+        Ok(first)
     }
 
     pub(crate) async fn quarantine_page(&self, filter: &QuarantineFilter) -> Result<Vec<QuarantineEntry>, ChunkError> {

@@ -2,7 +2,7 @@
 
 use super::ChunkError;
 use super::head::Sealing;
-use crate::loss::{LossCounts, LossDay, REASONS, reason_index};
+use crate::loss::{LossCounts, LossDay, REASONS, Watch, WatchDay, reason_index};
 use crate::quarantine::{QuarantineEntry, QuarantineFilter};
 use crate::settle::{Bucket, ForeignName};
 use ahash::AHashMap;
@@ -16,8 +16,10 @@ use sqlx::Row as _;
 use std::sync::Arc;
 
 /// The store's tables.
-pub(super) const TABLES: Component =
-    Component { name: "chunks", migrations: &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")] };
+pub(super) const TABLES: Component = Component { name: "chunks", migrations: MIGRATIONS };
+
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
 
 impl From<sqlx::Error> for ChunkError {
     fn from(error: sqlx::Error) -> Self {
@@ -214,6 +216,9 @@ pub(super) async fn put_rest(tx: &mut Connection, sealing: &Sealing) -> Result<(
     for (device, day, counts) in generation.loss.iter() {
         put_loss(&mut *tx, device, day, counts).await?;
     }
+    for (device, day, watch) in generation.loss.watches() {
+        put_watch(&mut *tx, device, day, watch).await?;
+    }
     for entry in &generation.quarantine {
         put_quarantine(&mut *tx, entry).await?;
     }
@@ -261,6 +266,66 @@ async fn put_loss(tx: &mut Connection, device: DeviceId, day: i64, counts: &Loss
     }
     query.execute(tx).await?;
     Ok(())
+}
+
+/// Sets of bits and first samples cannot be added in SQL: the stored line is read, merged, and written.
+async fn put_watch(tx: &mut Connection, device: DeviceId, day: i64, later: &Watch) -> Result<(), ChunkError> {
+    let mut stored = watches(&mut *tx, Some(device), day, day).await?;
+    let mut watch = stored.pop().map_or_else(Watch::default, |line| line.watch);
+    watch.merge(later);
+    let (minutes, slots) = watch.to_bytes();
+    let (low, high) = watch.bounds();
+    sqlx::query(
+        "INSERT INTO loss_watch(device, day, minutes, slots, live, low, high, has_data) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT(device, day) DO UPDATE SET minutes = excluded.minutes, \
+         slots = excluded.slots, live = excluded.live, low = excluded.low, high = excluded.high, \
+         has_data = excluded.has_data",
+    )
+    .bind(device.0)
+    .bind(day)
+    .bind(minutes)
+    .bind(slots)
+    .bind(watch.live)
+    .bind(low)
+    .bind(high)
+    .bind(i64::from(watch.has_data()))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Sealed lines of gaps and clocks, by (device, day).
+pub(super) async fn watches(
+    tx: &mut Connection,
+    device: Option<DeviceId>,
+    from: i64,
+    to: i64,
+) -> Result<Vec<WatchDay>, ChunkError> {
+    let text = "SELECT device, day, minutes, slots, live, low, high FROM loss_watch \
+                WHERE device >= $1 AND device <= $2 AND day >= $3 AND day <= $4 ORDER BY device, day";
+    let (low, high) = device.map_or((i64::MIN, i64::MAX), |device| (device.0, device.0));
+    let rows = sqlx::query(text).bind(low).bind(high).bind(from).bind(to).fetch_all(tx).await?;
+    let line = |row: &Row| {
+        let device = DeviceId(row.try_get("device")?);
+        let (minutes, slots): (Vec<u8>, Vec<u8>) = (row.try_get("minutes")?, row.try_get("slots")?);
+        let watch =
+            Watch::from_bytes(&minutes, &slots, row.try_get("live")?, row.try_get("low")?, row.try_get("high")?);
+        let damaged = ChunkError::Damaged { device, hour: 0, what: "a line of gaps and clocks" };
+        Ok(WatchDay { device, day: row.try_get("day")?, watch: watch.ok_or(damaged)? })
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The first day with data of each device that has any.
+pub(super) async fn first_days(
+    tx: &mut Connection,
+    device: Option<DeviceId>,
+) -> Result<Vec<(DeviceId, i64)>, ChunkError> {
+    let text = "SELECT device, MIN(day) AS day FROM loss_watch \
+                WHERE device >= $1 AND device <= $2 AND has_data = 1 GROUP BY device ORDER BY device";
+    let (low, high) = device.map_or((0, i64::MAX), |device| (device.0, device.0));
+    let rows = sqlx::query(text).bind(low).bind(high).fetch_all(tx).await?;
+    rows.iter().map(|row| Ok((DeviceId(row.try_get("device")?), row.try_get("day")?))).collect()
 }
 
 async fn put_quarantine(tx: &mut Connection, entry: &QuarantineEntry) -> Result<(), ChunkError> {

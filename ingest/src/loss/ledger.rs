@@ -1,8 +1,9 @@
 //! The ledger's read side: sealed counters in SQL plus what the head holds, as one consistent sum.
 
-use super::LossCounts;
+use super::{LossCounts, Watch};
 use crate::chunks::{ChunkError, ChunkStore};
 use model::id::DeviceId;
+use std::collections::BTreeMap;
 
 /// One line of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,15 @@ pub struct LossDay {
     /// Local day, see [`model::time::local_day`].
     pub day: i64,
     pub counts: LossCounts,
+}
+
+/// What was seen of a device's gaps and clock on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchDay {
+    /// [`super::OURS`]: the minutes in which we could receive nothing.
+    pub device: DeviceId,
+    pub day: i64,
+    pub watch: Watch,
 }
 
 /// A line whose records do not add up: a bug, to be shown to a person.
@@ -44,6 +54,21 @@ impl LossLedger {
         let mut days = self.store.loss_days(device, from_day, to_day).await?;
         days.truncate(limit);
         Ok(days)
+    }
+
+    /// Gaps and clocks of one device (`None`: all) for `from_day ..= to_day`, by (device, day).
+    pub async fn watches(
+        &self,
+        device: Option<DeviceId>,
+        from_day: i64,
+        to_day: i64,
+    ) -> Result<Vec<WatchDay>, ChunkError> {
+        self.store.loss_watches(device, from_day, to_day).await
+    }
+
+    /// The first day on which a device (`None`: each) had data.
+    pub async fn first_days(&self, device: Option<DeviceId>) -> Result<BTreeMap<DeviceId, i64>, ChunkError> {
+        self.store.loss_first_days(device).await
     }
 
     /// The sum over all devices for `from_day ..= to_day`.

@@ -6,10 +6,17 @@
 //!
 //! Always: `records = stored + revised + duplicate + quarantined`, checked by [`LossCounts::balances`]. Counters are committed in one
 //! transaction with the chunks and settle's cursor, so they say the same after any restart.
+//!
+//! Beside them stand, per device and day, the minutes that have data and the offsets of the device's clock: see [`watch`].
 
 mod ledger;
+pub mod watch;
 
-pub use ledger::{Imbalance, LossDay, LossLedger};
+pub use ledger::{Imbalance, LossDay, LossLedger, WatchDay};
+pub use watch::{ClockOffset, Gaps, Watch};
+
+/// In the place of a device: we ourselves, whose watch has the minutes in which we could receive nothing.
+pub const OURS: DeviceId = DeviceId(-1);
 
 use model::id::DeviceId;
 use model::verdict::{QuarantineReason, Verdict};
@@ -91,6 +98,7 @@ impl LossCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LossDelta {
     days: BTreeMap<(DeviceId, i64), LossCounts>,
+    watches: BTreeMap<(DeviceId, i64), Watch>,
 }
 
 impl LossDelta {
@@ -127,9 +135,22 @@ impl LossDelta {
         self.days.entry((device, day)).or_default()
     }
 
+    pub(crate) fn watch_at(&mut self, device: DeviceId, day: i64) -> &mut Watch {
+        self.watches.entry((device, day)).or_default()
+    }
+
+    /// What was seen of gaps and clocks.
+    pub fn watches(&self) -> impl Iterator<Item = (DeviceId, i64, &Watch)> {
+        self.watches.iter().map(|((device, day), watch)| (*device, *day, watch))
+    }
+
+    /// The later stretch `other` behind this one.
     pub fn merge(&mut self, other: &Self) {
         for (key, counts) in &other.days {
             self.days.entry(*key).or_default().add(counts);
+        }
+        for (key, watch) in &other.watches {
+            self.watches.entry(*key).or_default().merge(watch);
         }
     }
 
@@ -138,10 +159,11 @@ impl LossDelta {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.days.is_empty()
+        self.days.is_empty() && self.watches.is_empty()
     }
 
     pub fn clear(&mut self) {
         self.days.clear();
+        self.watches.clear();
     }
 }

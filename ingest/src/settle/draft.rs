@@ -62,6 +62,11 @@ impl Origin {
         local_day(EventTime(self.received.0))
     }
 
+    /// One frame as it came: neither merged of packets nor settled again.
+    pub fn is_frame(&self) -> bool {
+        self.how == How::Frame
+    }
+
     /// The check or length of a frame was wrong.
     pub fn is_doubtful(&self) -> bool {
         use model::envelope::edge_remark::{CHECK_BAD, LENGTH_BAD};

@@ -106,6 +106,11 @@ impl Dedupe {
         self.pending.clear();
     }
 
+    /// Whether the record is newer than all of its device and kind before it.
+    pub fn is_newest(&self, key: &RecordKey) -> bool {
+        self.newest.get(&(key.device, key.kind)).is_none_or(|newest| key.at > *newest)
+    }
+
     /// Never [`Verdict::Quarantined`] but for a doubtful record that says otherwise than a sound one.
     pub fn judge(&mut self, key: RecordKey, says: Contents, past: &mut dyn Past) -> Result<Verdict, PastError> {
         let bucket = Bucket::of(&key);

@@ -152,7 +152,10 @@ impl Settle {
                 }
                 out.items.push(Item::Revision { revision: revision.clone(), position });
             }
-            Entry::Outage(outage) => out.items.push(Item::Outage { outage: outage.clone(), position }),
+            Entry::Outage(outage) => {
+                out.loss.our_outage(outage.from, outage.to);
+                out.items.push(Item::Outage { outage: outage.clone(), position });
+            }
             Entry::Unknown { kind: REDERIVE_KIND, body } => self.rederive(position, body, out, past)?,
             Entry::Fact(_) | Entry::Unknown { .. } => {}
         }
@@ -229,13 +232,15 @@ impl Settle {
     ) -> Result<(), PastError> {
         let mut worst = None;
         let mut stored = false;
+        let profile = self.profiles.of(&self.facts, origin.device);
+        let interval_s = profile.map_or(UNKNOWN_INTERVAL_S, |profile| profile.source.expected_interval_s);
         match decoded {
             Decoded::Drafts(drafts) => {
                 for (ordinal, draft) in (0u32..).zip(drafts) {
                     if only.is_some_and(|only| !only.contains(&ordinal)) {
                         continue;
                     }
-                    let verdict = self.settle_one(origin, ordinal, draft, out, past)?;
+                    let verdict = self.settle_one(origin, ordinal, draft, interval_s, out, past)?;
                     stored |= matches!(verdict, Verdict::Stored | Verdict::Revised);
                     worst = worst.max(Some(verdict));
                 }
@@ -263,9 +268,14 @@ impl Settle {
         origin: &Origin,
         ordinal: u32,
         mut draft: Draft<'_>,
+        interval_s: u32,
         out: &mut Output,
         past: &mut dyn Past,
     ) -> Result<Verdict, PastError> {
+        // A clock that is far off is looked at before its records are quarantined for it.
+        if draft.fault.is_none() && self.dedupe.is_newest(&draft.key) {
+            out.heard(origin, &draft.key);
+        }
         let subject = installation::resolve(&self.facts, &draft);
         let judged = clock::check(&self.config, origin, &mut draft)
             .and_then(|()| units::convert(&mut draft))
@@ -287,6 +297,7 @@ impl Settle {
             return Ok(verdict);
         }
         out.record(origin, &draft, verdict);
+        out.covered(&draft.key, interval_s);
         let begun = match verdict {
             Verdict::Stored => {
                 let mut begun = self.alarms.rising(origin, &draft.key, &body);
@@ -305,7 +316,7 @@ impl Settle {
         }
         // Of a sound record's time, so none of them is quarantined.
         for event in begun {
-            self.settle_one(origin, ordinal, event, out, past)?;
+            self.settle_one(origin, ordinal, event, interval_s, out, past)?;
         }
         Ok(verdict)
     }
@@ -338,6 +349,9 @@ impl Settle {
         Ok(())
     }
 }
+
+/// Expected of a device without a profile, as of a profile that does not say.
+const UNKNOWN_INTERVAL_S: u32 = 60;
 
 /// A remark, cut to sizes that a page can show.
 pub(crate) fn remark(code: &str, place: &str) -> Remark {

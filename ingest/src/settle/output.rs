@@ -7,6 +7,7 @@ use crate::quarantine::QuarantineEntry;
 use bytes::Bytes;
 use model::envelope::{Channel, Position};
 use model::id::DeviceId;
+use model::record::{RecordKey, RecordKind};
 use model::stream::Item;
 use model::time::{IngestTime, local_day};
 use model::verdict::Verdict;
@@ -83,6 +84,21 @@ impl Output {
             Verdict::Revised => self.counts.revised += 1,
             Verdict::Duplicate => self.counts.duplicate += 1,
             Verdict::Quarantined => self.counts.quarantined += 1,
+        }
+    }
+
+    /// A record that is newer than all before it: how far is the device's clock off?
+    pub(super) fn heard(&mut self, origin: &Origin, key: &RecordKey) {
+        if origin.is_frame() && matches!(key.kind, RecordKind::Instant | RecordKind::Position) {
+            self.loss.watch_at(origin.device, origin.day()).heard(origin.received, key.at);
+        }
+    }
+
+    /// Its interval has data, whenever it came.
+    pub(super) fn covered(&mut self, key: &RecordKey, interval_s: u32) {
+        use RecordKind::{Instant, Minute, Position, State};
+        if matches!(key.kind, Instant | Minute | Position | State) {
+            self.loss.covered(key.device, key.at, interval_s);
         }
     }
 

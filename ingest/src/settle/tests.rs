@@ -59,6 +59,52 @@ fn a_reading_without_a_time_happened_when_it_was_received() {
 }
 
 #[test]
+fn gaps_are_filled_by_late_data_and_a_clock_is_measured_before_it_is_refused() {
+    use crate::loss::{OURS, watch::gaps};
+    use model::time::local_day;
+    let mut world = World::new();
+    let day = local_day(EventTime(now().0));
+    let watch = |world: &World, device| {
+        let mut found = world.total.loss.watches().filter(|(of, on, _)| (*of, *on) == (device, day));
+        found.next().map(|(_, _, watch)| watch.clone())
+    };
+    let send = |world: &mut World, received: IngestTime, ts: i64| {
+        world.put(&json(received, &format!(r#"{{"ts":{ts},"fume":1.2}}"#)));
+    };
+    for minute in [0, 1, 2, 8, 9] {
+        let at = now().plus_ms(minute * 60_000);
+        send(&mut world, at, at.0);
+    }
+    let start = crate::loss::watch::minutes_until(day, now());
+    let missing = |world: &World| gaps(watch(world, MQTT).as_ref(), watch(world, OURS).as_ref(), start, start + 10);
+    assert!(missing(&world).missing >= 4, "{:?}", missing(&world));
+    world.put(&Entry::Outage(model::stream::Outage {
+        from: now().plus_ms(4 * 60_000),
+        to: now().plus_ms(6 * 60_000),
+        what: model::stream::OutageKind::Process,
+    }));
+    let apart = missing(&world);
+    assert_eq!((apart.ours, apart.missing + 2), (2, apart.missing + apart.ours));
+    for minute in 3..8 {
+        send(&mut world, now().plus_ms(600_000), now().0 + minute * 60_000);
+    }
+    assert_eq!((missing(&world).missing, missing(&world).ours), (0, 0), "late data fill what we missed ourselves too");
+    // Beijing time sent as UTC: eight hours ahead, quarantined, and told all the same.
+    let mut ahead = World::new();
+    for minute in 0..3 {
+        let at = now().plus_ms(minute * 60_000);
+        send(&mut ahead, at, at.0 + 8 * 3_600_000);
+    }
+    let clock = watch(&ahead, MQTT).and_then(|watch| watch.clock()).unwrap();
+    assert_eq!((clock.whole_hours(), clock.records), (Some(-8), 3));
+    assert_eq!(
+        watch(&world, MQTT).and_then(|watch| watch.clock()).unwrap().median_ms,
+        0,
+        "late data tell nothing of the clock"
+    );
+}
+
+#[test]
 fn same_key_same_content_is_a_duplicate_and_other_content_a_revision() {
     let mut world = World::new();
     let send = |world: &mut World, fume: f64| {

@@ -8,7 +8,7 @@ use crate::journal::JournalConfig;
 use crate::journal::entry::Entry;
 use crate::journal::layer::Disk;
 use crate::live::LiveConfig;
-use crate::loss::{LossDay, LossLedger};
+use crate::loss::{LossDay, LossLedger, WatchDay};
 use crate::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineList, WireTraceConfig};
 use crate::settle::tests::streams;
 use crate::testing::{HJ212, JT808, MQTT, facts, json, now};
@@ -18,12 +18,15 @@ use model::quantity::Quantity;
 use model::record::{RecordKind, SettledRecord, Statistic};
 use model::time::{EventTime, ManualClock};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// What everybody can see after a run.
 #[derive(Debug, PartialEq)]
 struct Seen {
     records: Vec<SettledRecord>,
     loss: Vec<LossDay>,
+    watches: Vec<WatchDay>,
+    first_days: BTreeMap<DeviceId, i64>,
     quarantine: Vec<QuarantineEntry>,
     in_order: Vec<(u64, model::record::RecordKey)>,
 }
@@ -122,7 +125,14 @@ impl Running {
             in_order.extend(page);
         }
         assert!(in_order.is_sorted());
-        Seen { records, loss: loss.days(None, i64::MIN, i64::MAX, 1_000).await.unwrap(), quarantine, in_order }
+        Seen {
+            records,
+            loss: loss.days(None, i64::MIN, i64::MAX, 1_000).await.unwrap(),
+            watches: loss.watches(None, i64::MIN, i64::MAX).await.unwrap(),
+            first_days: loss.first_days(None).await.unwrap(),
+            quarantine,
+            in_order,
+        }
     }
 
     async fn stop(self) -> Vec<Batch> {

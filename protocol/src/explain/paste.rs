@@ -1,6 +1,8 @@
 //! What a person pastes to have it explained: a frame as text, or bytes as hex in any of the usual ways of writing them.
 
 use super::Explanation;
+use crate::modbus::explain as modbus;
+use crate::mqtt::packet as mqtt;
 use crate::{hj212, jt808};
 
 /// Bytes of a paste that are read.
@@ -17,7 +19,7 @@ pub enum PasteError {
     NotHex { at: usize, found: char },
     #[error("an odd number of hex digits: {0}")]
     OddHex(usize),
-    #[error("neither ## nor 7e nor 30 31 63 64 is in these bytes, so the protocol is unknown")]
+    #[error("no HJ 212 frame (##…), JT/T 808 frame (7e…), Modbus frame or MQTT packet is recognised in these bytes")]
     UnknownProtocol,
 }
 
@@ -30,8 +32,18 @@ pub fn pasted(text: &str) -> Result<Vec<u8>, PasteError> {
     if trimmed.trim_end().is_empty() {
         return Err(PasteError::Empty);
     }
-    let bytes = if trimmed.contains("##") { as_text(trimmed) } else { as_hex(trimmed)? };
+    let bytes = if is_json(trimmed.as_bytes()) {
+        trimmed.trim_end().as_bytes().to_vec()
+    } else if trimmed.contains("##") {
+        as_text(trimmed)
+    } else {
+        as_hex(trimmed)?
+    };
     if bytes.len() > PASTE_BYTES_MAX { Err(PasteError::TooLong) } else { Ok(bytes) }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"{") || bytes.starts_with(b"[{")
 }
 
 fn as_text(text: &str) -> Vec<u8> {
@@ -67,17 +79,31 @@ pub struct Explained {
     pub plain: Vec<u8>,
 }
 
-/// Explains bytes of either protocol, told apart by their first start marker.
+/// Explains bytes of any protocol: HJ 212 and JT/T 808 by their first start marker, whole Modbus frames and MQTT packets
+/// by their lengths and checks. A pasted frame of HJ 212 has seldom kept its line end, so none is missed.
 ///
 /// # Errors
-/// [`PasteError::UnknownProtocol`] when neither marker is there.
+/// [`PasteError::UnknownProtocol`] when it is none of them.
 pub fn explain(bytes: &[u8]) -> Result<Explained, PasteError> {
+    if is_json(bytes) {
+        return Ok(Explained { explanation: mqtt::read_payload(bytes), plain: bytes.to_vec() });
+    }
+    if !bytes.starts_with(b"##")
+        && !bytes.starts_with(b"\x7e")
+        && let Some(wrap) = modbus::wrap_of(bytes)
+    {
+        return Ok(Explained { explanation: modbus::explain(bytes, wrap, None), plain: bytes.to_vec() });
+    }
     let marker = |wanted: &[u8]| bytes.windows(wanted.len()).position(|window| window == wanted);
     let text = marker(b"##");
     let binary = if bytes.starts_with(b"01cd") { Some(0) } else { marker(b"\x7e") };
     match (text, binary) {
         (Some(text), binary) if binary.is_none_or(|binary| text < binary) => {
-            Ok(Explained { explanation: hj212::explain(bytes), plain: bytes.to_vec() })
+            Ok(Explained { explanation: hj212::explain_kept(bytes), plain: bytes.to_vec() })
+        }
+        _ if binary != Some(0) && mqtt::looks_like_packet(bytes) => {
+            let level = if bytes.first() == Some(&0x10) { None } else { Some(mqtt::Level::V311) };
+            Ok(Explained { explanation: mqtt::read(bytes, level).explanation, plain: bytes.to_vec() })
         }
         (_, Some(_)) => Ok(Explained { explanation: jt808::explain(bytes), plain: jt808::plain(bytes) }),
         _ => Err(PasteError::UnknownProtocol),
@@ -112,6 +138,24 @@ mod tests {
         assert!(bytes.ends_with(b"C901\r\n"));
         let explained = explain(&bytes).unwrap();
         assert!(explained.explanation.all_troubles().next().is_none(), "{explained:?}");
+    }
+
+    #[test]
+    fn a_frame_pasted_without_its_line_end_has_no_problem() {
+        let frame = "##0077QN=20210407112025762;ST=21;CN=9021;PW=123456;MN=DXCBZ000000005;Flag=5;CP=&&&&C901";
+        let explained = explain(&pasted(frame).unwrap()).unwrap();
+        assert!(explained.explanation.all_troubles().next().is_none(), "{explained:?}");
+    }
+
+    #[test]
+    fn modbus_frames_and_mqtt_packets_are_known_by_their_form() {
+        let of = |hex: &str| explain(&pasted(hex).unwrap()).map(|explained| explained.explanation.standard);
+        assert_eq!(of("01 03 00 00 00 02 C4 0B"), Ok("Modbus"));
+        assert_eq!(of("00 01 00 00 00 06 01 03 00 00 00 02"), Ok("Modbus"));
+        assert_eq!(of("10 13 00 04 4d 51 54 54 04 c0 00 3c 00 01 63 00 01 75 00 01 70"), Ok("MQTT 3.1.1"));
+        assert_eq!(of("c0 00"), Ok("MQTT 3.1.1"));
+        assert_eq!(of(r#"{"ts":1763800000000,"values":{"fume":1.2}}"#), Ok("JSON"));
+        assert_eq!(of("01 03 00 00 00 02 C4 0C"), Err(PasteError::UnknownProtocol));
     }
 
     proptest! {

@@ -126,6 +126,32 @@ fn one_line(text: &str) -> String {
 }
 
 /// Columns a text takes in a terminal: Chinese characters and full-width signs take two.
+pub fn columns(text: &str) -> usize {
+    width(text)
+}
+
+/// A text in exactly so many columns: cut with `…`, or filled with blanks. Control characters are made harmless.
+pub fn fit(text: &str, columns: usize) -> String {
+    let text = one_line(text);
+    if width(&text) <= columns {
+        return pad(&text, columns, false);
+    }
+    let mut out = String::new();
+    let mut taken = 0;
+    for character in text.chars() {
+        let wide = if is_wide(character) { 2 } else { 1 };
+        if taken + wide + 1 > columns {
+            break;
+        }
+        taken += wide;
+        out.push(character);
+    }
+    if columns > 0 {
+        out.push('…');
+    }
+    pad(&out, columns, false)
+}
+
 fn width(text: &str) -> usize {
     text.chars().map(|character| if is_wide(character) { 2 } else { 1 }).sum()
 }
@@ -171,6 +197,16 @@ mod tests {
             })
             .collect();
         assert!(before.ends_with(' '), "{field}");
+    }
+
+    #[test]
+    fn a_text_is_fitted_to_its_columns_whatever_it_is_made_of() {
+        for text in ["", "abc", "数据时间（时刻）", "a数b据c", "\x1b[2J数据"] {
+            for wanted in 0..20 {
+                assert_eq!(columns(&fit(text, wanted)), wanted, "{text:?} {wanted}");
+            }
+        }
+        assert_eq!(fit("数据时间", 6).trim_end(), "数据…");
     }
 
     #[test]

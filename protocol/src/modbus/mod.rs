@@ -1,9 +1,11 @@
 //! Modbus without the wire: which blocks to read ([`plan`]), how the answers of one poll are kept ([`reading`]), and what
 //! the registers say ([`decode`]). Callers map their register rows to [`Point`]s. For streams that carry RTU frames,
-//! [`rtu`] asks and recognises answers, and [`dtu`] reads how a modem names itself when it dials in.
+//! [`rtu`] asks and recognises answers, and [`dtu`] reads how a modem names itself when it dials in; [`explain`] says a frame
+//! byte by byte.
 
 pub mod decode;
 pub mod dtu;
+pub mod explain;
 pub mod plan;
 pub mod reading;
 pub mod rtu;

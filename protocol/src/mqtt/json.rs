@@ -47,6 +47,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// The whole text.
+    pub(super) const fn text(&self) -> &'a str {
+        self.text
+    }
+
     fn peek_raw(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

@@ -15,6 +15,7 @@
 
 use super::json::{Fault, Kind, Reader};
 use super::stamp::rfc3339_ms;
+use crate::explain::Label;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -152,6 +153,32 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
+    /// In a sentence.
+    pub const fn label(self) -> Label {
+        let (zh, en) = match self {
+            Self::NotUtf8 => ("载荷不是 UTF-8", "the payload is not UTF-8"),
+            Self::NotJson => ("载荷不是 JSON", "the payload is no JSON"),
+            Self::Truncated => ("JSON 不完整", "the JSON ends early"),
+            Self::TooDeep => ("JSON 嵌套过深", "the JSON is nested too deep"),
+            Self::NoRecord => ("没有记录", "no record"),
+            Self::TooManyRecords => ("记录过多", "too many records"),
+            Self::TooManyFields => ("字段过多", "too many fields"),
+            Self::NameTooLong => ("字段名过长", "a name that is too long"),
+            Self::TextTooLong => ("文本过长", "a text that is too long"),
+            Self::NumberOutOfRange => ("数值超出范围", "a number out of range"),
+            Self::DuplicateName => ("字段重复", "a name that is there twice"),
+            Self::TimeUnreadable => (
+                "时间无法读取：应为 UTC 毫秒或带时区的 RFC 3339",
+                "no time: UTC milliseconds or RFC 3339 with an offset",
+            ),
+            Self::TimeInSeconds => ("时间像是秒，应为 UTC 毫秒", "this looks like seconds; write UTC milliseconds"),
+            Self::NotAValue => ("不是一个值", "not a value"),
+            Self::PositionUnusable => ("经纬度不可用", "no usable longitude and latitude"),
+            Self::TooManyPictures => ("图片过多", "too many pictures"),
+        };
+        Label { zh, en }
+    }
+
     /// A stable word for files and the API.
     pub const fn word(self) -> &'static str {
         match self {

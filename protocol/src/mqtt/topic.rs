@@ -83,6 +83,14 @@ impl<'a> Topic<'a> {
         }
         (name == THINGSBOARD_TELEMETRY).then_some(Self::Thingsboard)
     }
+
+    /// Whether what is published under it is JSON of [`super::payload`].
+    pub const fn is_json(self) -> bool {
+        match self {
+            Self::Device { kind, .. } => kind.is_upward(),
+            Self::Thingsboard => true,
+        }
+    }
 }
 
 impl fmt::Display for Topic<'_> {

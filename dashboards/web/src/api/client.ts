@@ -61,7 +61,7 @@ async function take<A extends Answer>(asked: Promise<A>): Promise<Exclude<A['dat
 }
 
 /** The address of a server-made file under a filter. */
-export function exportHref(what: 'alerts' | 'cases', query: object): string {
+export function exportHref(what: 'alerts' | 'cases' | 'ledger', query: object): string {
   const params = new URLSearchParams()
   for (const [key, value] of Object.entries(clean(query))) params.set(key, String(value))
   return `/api/v1/${what}/export?${params.toString()}`
@@ -125,6 +125,9 @@ export const api = {
   orderCommand: (id: number, body: NewCommand) => take(http.POST('/api/v1/devices/{id}/commands', { ...at(id), body })),
   cancelCommand: (id: number, command: number) =>
     take(http.POST('/api/v1/devices/{id}/commands/{command}/cancel', { params: { path: { id, command } } })),
+  ledger: (id: number, from: string, to: string) =>
+    take(http.GET('/api/v1/devices/{id}/ledger', { params: { path: { id }, query: { from, to } } })),
+  districtLedger: (query: QueryOf<'/api/v1/ledger'>) => take(http.GET('/api/v1/ledger', { params: { query: clean(query) } })),
   loss: (id: number, from_day: string, to_day: string) =>
     take(http.GET('/api/v1/devices/{id}/loss', { params: { path: { id }, query: { from_day, to_day } } })),
 

@@ -584,6 +584,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The loss ledger by day with gaps and clock, newest first
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_devices_id_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{id}/loss": {
         parameters: {
             query?: never;
@@ -654,7 +674,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Explain a pasted frame of HJ 212 or JT/T 808, byte by byte
+         * Explain a pasted frame of HJ 212, JT/T 808, Modbus or MQTT, byte by byte
          * @description Needs `view_own_devices`; a vendor sees its own devices only.
          */
         post: operations["post_explain"];
@@ -718,6 +738,46 @@ export interface paths {
          * @description Needs `edit_registers`.
          */
         post: operations["post_imports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The loss ledger of all devices, worst first
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same as CSV
+         * @description Needs `view_own_devices`; a vendor sees its own devices only.
+         */
+        get: operations["get_ledger_export"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1880,6 +1940,18 @@ export interface components {
             poll?: components["schemas"]["PollTarget"] | null;
             profile_row?: components["schemas"]["ProfileRow"] | null;
         };
+        /** @description The ledger of one device. */
+        DeviceLedger: {
+            /** @description Newest first. */
+            days: components["schemas"]["LedgerDay"][];
+            /**
+             * Format: int32
+             * @description Seconds between two records, as the device's profile says.
+             */
+            expected_interval_s: number;
+            from: string;
+            to: string;
+        };
         /** @description Devices of one page, with how many there are of each presence under the other filters. */
         DeviceList: {
             counts: components["schemas"]["PresenceCount"][];
@@ -1907,7 +1979,7 @@ export interface components {
             verdict?: components["schemas"]["Verdict"] | null;
         };
         /**
-         * @description The simplest record; an array of them, positions and events are taken as over MQTT, see docs/vendors.md. Authenticated by HTTP Basic with
+         * @description The simplest record; an array of them, positions and events are taken as over MQTT, see docs/vendors. Authenticated by HTTP Basic with
          *     the device's MQTT user name and token; `{id}` is the device's code.
          */
         DevicePayload: {
@@ -1958,6 +2030,25 @@ export interface components {
             journal_bytes?: number | null;
             /** @description `ok`, `low`, `full`, `failed`. */
             state: string;
+        };
+        /** @description The ledger of the district, worst first. */
+        DistrictLedger: {
+            from: string;
+            /**
+             * Format: int64
+             * @description Minutes of the asked days in which we could receive nothing.
+             */
+            our_outage_minutes: number;
+            rows: components["schemas"]["LedgerRow"][];
+            sum: components["schemas"]["LedgerCounts"];
+            to: string;
+            /**
+             * Format: int64
+             * @description Devices that were asked for, on all pages.
+             */
+            total: number;
+            /** @description Vendors to choose from. */
+            vendors: string[];
         };
         /**
          * @description How the identity lies in the packet: alone, as a line, as bytes behind a prefix, between a prefix and a suffix.
@@ -2250,6 +2341,90 @@ export interface components {
             /** Format: double */
             value: number;
         };
+        /** @description Received − event time of live records. Positive: the device's clock is behind. */
+        LedgerClock: {
+            /** Format: int64 */
+            max_ms: number;
+            /** Format: int64 */
+            median_ms: number;
+            /** Format: int64 */
+            min_ms: number;
+            /** Format: int64 */
+            records: number;
+            /**
+             * Format: int64
+             * @description The offset is a whole number of hours: another time zone? 8 = it sends UTC where Beijing time is wanted.
+             */
+            whole_hours?: number | null;
+        };
+        /** @description How many records, and how each ended: `received = stored + revised + duplicate + quarantined`. */
+        LedgerCounts: {
+            balanced: boolean;
+            /** Format: int64 */
+            duplicate: number;
+            /** Format: int64 */
+            frames: number;
+            /** Format: int64 */
+            quarantined: number;
+            quarantined_by: components["schemas"]["QuarantinedCount"][];
+            /** Format: int64 */
+            received: number;
+            /**
+             * Format: int64
+             * @description Frames that the edge did not take; they are in none of the others.
+             */
+            refused: number;
+            /** Format: int64 */
+            revised: number;
+            /** Format: int64 */
+            stored: number;
+        };
+        /** @description One day of one device. */
+        LedgerDay: {
+            clock?: components["schemas"]["LedgerClock"] | null;
+            counts: components["schemas"]["LedgerCounts"];
+            /** @description `YYYY-MM-DD`, Beijing time. */
+            day: string;
+            gaps?: components["schemas"]["LedgerGaps"] | null;
+        };
+        /** @description Time without expected data, in minutes, by event time: late data fill a gap. */
+        LedgerGaps: {
+            /**
+             * Format: int64
+             * @description Minutes in which data were due: from the device's first data to now.
+             */
+            expected: number;
+            /**
+             * Format: int64
+             * @description The longest run of missing minutes.
+             */
+            longest: number;
+            /**
+             * Format: int64
+             * @description Of them without data, while we were there to receive them.
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Of them without data, while we were not: never the device's fault.
+             */
+            ours: number;
+        };
+        /** @description The sum of the asked days of one device. */
+        LedgerRow: {
+            clock?: components["schemas"]["LedgerClock"] | null;
+            counts: components["schemas"]["LedgerCounts"];
+            device: components["schemas"]["DeviceRef"];
+            gaps?: components["schemas"]["LedgerGaps"] | null;
+            protocol: components["schemas"]["Protocol"];
+            subject?: components["schemas"]["SubjectRef"] | null;
+            vendor: string;
+        };
+        /**
+         * @description What makes a device worse than another.
+         * @enum {string}
+         */
+        LedgerSort: "gap" | "quarantined" | "refused" | "duplicate" | "clock";
         /** @enum {string} */
         Level: "info" | "warning" | "error";
         LiftBan: {
@@ -2823,6 +2998,11 @@ export interface components {
          * @enum {string}
          */
         QuarantineReason: "not_understood" | "no_time" | "far_future" | "far_past" | "no_usable_value" | "no_profile" | "unit_mismatch" | "foreign_device" | "incomplete" | "doubtful";
+        QuarantinedCount: {
+            reason: components["schemas"]["QuarantineReason"];
+            /** Format: int64 */
+            records: number;
+        };
         QuarantinedRecord: {
             /** Format: int64 */
             bytes: number;
@@ -4346,6 +4526,42 @@ export interface operations {
             };
         };
     };
+    get_devices_id_ledger: {
+        parameters: {
+            query?: {
+                /** @description `YYYY-MM-DD`, Beijing time; six days before `to` when left out. */
+                from?: string;
+                /** @description Today when left out. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLedger"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_devices_id_loss: {
         parameters: {
             query?: {
@@ -4574,6 +4790,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger: {
+        parameters: {
+            query?: {
+                /** @description `YYYY-MM-DD`, Beijing time; today when left out. */
+                from?: string;
+                /** @description Today when left out. */
+                to?: string;
+                /** @description By what the worst come first; `gap` when left out. */
+                sort?: components["schemas"]["LedgerSort"];
+                /** @description Devices of this vendor only. */
+                vendor?: string;
+                /** @description At most 200; 50 when left out. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DistrictLedger"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger_export: {
+        parameters: {
+            query?: {
+                /** @description `YYYY-MM-DD`, Beijing time; today when left out. */
+                from?: string;
+                /** @description Today when left out. */
+                to?: string;
+                /** @description By what the worst come first; `gap` when left out. */
+                sort?: components["schemas"]["LedgerSort"];
+                /** @description Devices of this vendor only. */
+                vendor?: string;
+                /** @description At most 200; 50 when left out. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description A problem */

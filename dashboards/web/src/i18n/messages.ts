@@ -4,16 +4,18 @@ import channelsEn from './en/channels'
 import codesEn from './en/codes'
 import commandsEn from './en/commands'
 import framesEn from './en/frames'
+import ledgerEn from './en/ledger'
 import pagesEn from './en/pages'
 import shellEn from './en/shell'
 import channelsZh from './zh-CN/channels'
 import codesZh from './zh-CN/codes'
 import commandsZh from './zh-CN/commands'
 import framesZh from './zh-CN/frames'
+import ledgerZh from './zh-CN/ledger'
 import pagesZh from './zh-CN/pages'
 import shellZh from './zh-CN/shell'
 
 export const messages = {
-  'zh-CN': { ...shellZh, ...codesZh, ...pagesZh, ...framesZh, ...channelsZh, ...commandsZh },
-  en: { ...shellEn, ...codesEn, ...pagesEn, ...framesEn, ...channelsEn, ...commandsEn },
+  'zh-CN': { ...shellZh, ...codesZh, ...pagesZh, ...framesZh, ...channelsZh, ...commandsZh, ...ledgerZh },
+  en: { ...shellEn, ...codesEn, ...pagesEn, ...framesEn, ...channelsEn, ...commandsEn, ...ledgerEn },
 }

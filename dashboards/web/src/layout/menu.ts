@@ -1,6 +1,6 @@
 /** The menu, by task, for what a person may do. */
 
-import { Bell, Box, Connection, Files, Grid, Guide, House, Key, Location, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
+import { Bell, Box, Connection, Files, Grid, Guide, House, Key, Location, Notebook, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 import type { Capability } from '@/api/types'
 
@@ -34,6 +34,7 @@ const MENU: MenuGroup[] = [
   ] },
   { name: 'nav.things', items: [
     { to: '/devices', name: 'nav.devices', icon: Connection, any: DEVICES },
+    { to: '/ledger', name: 'nav.ledger', icon: Notebook, any: DEVICES },
     { to: '/explain', name: 'nav.explain', icon: Search, any: DEVICES },
     { to: '/quarantine', name: 'nav.quarantine', icon: Box, any: ['manage_devices', 'view'] },
     { to: '/claims', name: 'nav.claims', icon: Key, any: ['manage_devices'] },

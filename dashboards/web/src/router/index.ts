@@ -32,6 +32,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/permits', name: 'permits', component: () => import('@/pages/PermitsPage.vue'), meta: { any: DISTRICT } },
   { path: '/devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue'), meta: { any: DEVICES } },
   { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { any: DEVICES } },
+  { path: '/ledger', name: 'ledger', component: () => import('@/pages/LedgerPage.vue'), meta: { any: DEVICES } },
   { path: '/explain', name: 'explain', component: () => import('@/pages/ExplainPage.vue'), meta: { any: DEVICES } },
   { path: '/quarantine', name: 'quarantine', component: () => import('@/pages/QuarantinePage.vue'), meta: { any: ['manage_devices', 'view'] } },
   { path: '/claims', name: 'claims', component: () => import('@/pages/ClaimsPage.vue'), meta: { any: ['manage_devices'] } },

@@ -1,7 +1,7 @@
 /** Words of the frame explainer. */
 export default {
   frameExplain: {
-    hint: 'HJ 212 and JT/T 808, both directions: every byte with field, unit and problem',
+    hint: 'HJ 212, JT/T 808, Modbus (TCP and RTU), MQTT packets and their JSON: every byte with field, unit and problem',
     paste: 'Paste a frame: text that starts with ##, or bytes as hex',
     go: 'Explain',
     try: 'Try an example:',

@@ -35,6 +35,7 @@ export default {
     things: 'Devices',
     devices: 'Devices',
     explain: 'Explain a frame',
+    ledger: 'Loss ledger',
     quarantine: 'Quarantine',
     claims: 'Claim codes',
     judging: 'Judging',

@@ -1,7 +1,7 @@
 /** 报文解析的词。 */
 export default {
   frameExplain: {
-    hint: 'HJ 212 与 JT/T 808，上下行均可；逐字节说明字段、单位与问题',
+    hint: 'HJ 212、JT/T 808、Modbus（TCP 与 RTU）、MQTT 报文及其 JSON；逐字节说明字段、单位与问题',
     paste: '粘贴一帧：以 ## 开头的文本，或十六进制字节',
     go: '解析',
     try: '试试示例：',

@@ -35,6 +35,7 @@ export default {
     things: '设备接入',
     devices: '设备',
     explain: '报文解析',
+    ledger: '数据收支',
     quarantine: '隔离区',
     claims: '认领码',
     judging: '判定依据',
