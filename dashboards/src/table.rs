@@ -32,8 +32,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    addresses, alerts, arrivals, auth, cases, claims, credentials, devices, explain, frames, imports, loss, map, overview,
-    pictures, quarantine, registers, rules, series, subjects, users,
+    addresses, alerts, arrivals, auth, cases, claims, credentials, devices, explain, frames, imports, loss, map,
+    overview, pictures, quarantine, registers, rules, series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
