@@ -44,6 +44,7 @@ pub(crate) fn facts(count: i64, per_day_max: u32) -> Facts {
         factors: vec![],
         registers: vec![],
         gcj02: false,
+        downlink: None,
         truck: None,
         events: Vec::new(),
     }));

@@ -35,6 +35,7 @@ impl Access {
             Self::Needs(Permission::View) => "Needs `view`.",
             Self::Needs(Permission::ViewOwnDevices) => "Needs `view_own_devices`; a vendor sees its own devices only.",
             Self::Needs(Permission::HandleAlerts) => "Needs `handle_alerts`.",
+            Self::Needs(Permission::CommandDevices) => "Needs `command_devices`.",
             Self::Needs(Permission::EditRegisters) => "Needs `edit_registers`.",
             Self::Needs(Permission::ManageDevices) => "Needs `manage_devices`.",
             Self::Needs(Permission::EditLimits) => "Needs `edit_limits`.",

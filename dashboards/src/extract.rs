@@ -116,6 +116,19 @@ impl FromRequestParts<AppState> for Id {
     }
 }
 
+/// The ids of a thing and of a part of it in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids(pub(crate) i64, pub(crate) i64);
+
+impl FromRequestParts<AppState> for Ids {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let path: Result<Path<(i64, i64)>, PathRejection> = Path::from_request_parts(parts, state).await;
+        path.map(|Path((id, part))| Self(id, part)).map_err(|_| ApiError::not_found())
+    }
+}
+
 /// A code in the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Code(pub(crate) String);

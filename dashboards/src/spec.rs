@@ -216,7 +216,7 @@ fn bytes_schema() -> RefOr<Schema> {
 /// `{id}` is a number, any other name text.
 fn path_parameter(part: &str) -> Option<Parameter> {
     let name = part.strip_prefix('{')?.strip_suffix('}')?;
-    let schema = if name == "id" {
+    let schema = if matches!(name, "id" | "command") {
         ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
     } else {
         ObjectBuilder::new().schema_type(Type::String)

@@ -7,6 +7,7 @@ use crate::dto::arrivals::{Arrived, DevicePayload};
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
 use crate::dto::claims::{ClaimHandout, ClaimList, NewClaim, Provision, Provisioned};
+use crate::dto::commands::{CommandQuery, CommandRow, NewCommand};
 use crate::dto::devices::{
     CredentialHandout, DeviceDetail, DeviceList, DeviceQuery, EditDevice, EventsQuery, FrameRow, InstallationRow,
     LossDay, LossQuery, NewDevice, NewInstallation, SetEnabled,
@@ -31,8 +32,8 @@ use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, Su
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    addresses, alerts, arrivals, auth, cases, claims, credentials, devices, explain, frames, imports, map, overview,
-    pictures, quarantine, registers, rules, series, subjects, users,
+    addresses, alerts, arrivals, auth, cases, claims, commands, credentials, devices, explain, frames, imports, map,
+    overview, pictures, quarantine, registers, rules, series, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
@@ -46,6 +47,7 @@ const VIEW: Access = Access::Needs(P::View);
 const OWN: Access = Access::Needs(P::ViewOwnDevices);
 const DEVICES: Access = Access::Needs(P::ManageDevices);
 const REGISTERS: Access = Access::Needs(P::EditRegisters);
+const COMMANDS: Access = Access::Needs(P::CommandDevices);
 const ALERTS: Access = Access::Needs(P::HandleAlerts);
 const RULES: Access = Access::Needs(P::EditRules);
 const LIMITS: Access = Access::Needs(P::EditLimits);
@@ -149,6 +151,17 @@ pub(crate) fn routes() -> Vec<Route> {
         .body_or_multipart::<DevicePayload>()
         .reply::<Arrived>()
         .to(arrivals::events),
+        get("/devices/{id}/commands", OWN, "What it was told and what became of it, newest first")
+            .query::<CommandQuery>()
+            .reply_list::<CommandRow>()
+            .to(commands::list),
+        post("/devices/{id}/commands", COMMANDS, "Put a command in its line; answered once it is on disk")
+            .body::<NewCommand>()
+            .reply::<CommandRow>()
+            .to(commands::order),
+        post("/devices/{id}/commands/{command}/cancel", COMMANDS, "End a command that has not ended")
+            .reply::<CommandRow>()
+            .to(commands::cancel),
         get("/devices/{id}/explanation", OWN, "One frame of a device, byte by byte")
             .query::<ExplainQuery>()
             .reply::<ExplainedFrame>()

@@ -8,6 +8,7 @@ pub use schedule::Schedule;
 
 use crate::district::District;
 use crate::fault::Faults;
+use crate::obey::Manners;
 use crate::plan::Plan;
 use crate::rtu::LineFaults;
 use crate::transport::Targets;
@@ -36,6 +37,8 @@ pub struct Secret {
 pub struct Options {
     pub targets: Targets,
     pub faults: Faults,
+    /// How devices answer commands.
+    pub manners: Manners,
     /// Stop when the timeline is over and everything was acknowledged.
     pub stop_at_end: bool,
     /// Trucks take pictures now and then.
@@ -67,7 +70,7 @@ pub async fn run(
     tally: Arc<Tally>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let members = devices::members(&district, &plan, secrets, &options.targets, options.pictures)?;
+    let members = devices::members(&district, &plan, secrets, &options)?;
     tally.members.store(u64::try_from(members.len()).unwrap_or(0), Ordering::Relaxed);
     let line_faults = if options.faults == Faults::NONE { LineFaults::NONE } else { LineFaults::TENTH };
     for member in &members {

@@ -2,7 +2,8 @@
 //! ([`plan`]), before any signal exists, by arithmetic of its own.
 //!
 //! [`district`] lays out a made-up district, [`plan`] decides who offends when and who only looks like it, [`signal`]
-//! turns the plan into readings, [`rtu`] plays Modbus slaves on lines as bad as real ones, [`fleet`] sends them over [`transport`], [`fault`] delays, repeats and shuffles them.
+//! turns the plan into readings, [`rtu`] plays Modbus slaves on lines as bad as real ones, [`fleet`] sends them over [`transport`],
+//! [`obey`] is how they answer commands, [`fault`] delays, repeats and shuffles them.
 
 pub mod district;
 pub mod fault;
@@ -10,6 +11,7 @@ pub mod fleet;
 pub mod jpeg;
 pub mod load;
 pub mod noise;
+pub mod obey;
 pub mod plan;
 pub mod registers;
 pub mod rtu;

@@ -10,6 +10,7 @@ use device_sim::fault::Faults;
 use device_sim::fleet::{self, Options, Secret, Secrets, Tally};
 use device_sim::load::frames::{self, FrameLoad};
 use device_sim::load::{self, Load, Pace, Publisher};
+use device_sim::obey::Manners;
 use device_sim::plan::{Judging, Plan, Timeline};
 use device_sim::transport::Targets;
 use device_sim::{registers, truth};
@@ -88,6 +89,31 @@ enum Pacing {
     Demo,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Answering {
+    Obey,
+    /// Never answers.
+    Silent,
+    /// Answers after the platform has asked again.
+    Late,
+    /// Answers everything twice.
+    Twice,
+    /// Refuses everything.
+    Refuse,
+}
+
+impl From<Answering> for Manners {
+    fn from(answering: Answering) -> Self {
+        match answering {
+            Answering::Obey => Self::Obey,
+            Answering::Silent => Self::Silent,
+            Answering::Late => Self::Late,
+            Answering::Twice => Self::Twice,
+            Answering::Refuse => Self::Refuse,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct FleetArgs {
     #[command(flatten)]
@@ -125,6 +151,9 @@ struct FleetArgs {
     /// Trucks take pictures now and then, and some tell alarms of active safety (Su-biao) with a picture.
     #[arg(long)]
     pictures: bool,
+    /// How devices answer commands of the platform.
+    #[arg(long, value_enum, default_value = "obey")]
+    commands: Answering,
     /// End when the timeline is over and everything was acknowledged.
     #[arg(long)]
     stop_at_end: bool,
@@ -231,6 +260,7 @@ async fn run_fleet(arguments: FleetArgs) -> Result<()> {
             dtu: arguments.dtu,
         },
         faults: if arguments.faults { Faults::TENTH } else { Faults::NONE },
+        manners: arguments.commands.into(),
         stop_at_end: arguments.stop_at_end,
         pictures: arguments.pictures,
         from_ms: timeline.start_ms,

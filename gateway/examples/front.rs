@@ -111,6 +111,7 @@ async fn main() -> std::io::Result<()> {
         doorstep: Arc::clone(&world) as _,
         wire: world,
         clock: Arc::new(SystemClock),
+        downlink: Arc::new(model::downlink::NoDownlink),
         budget: Arc::default(),
         provisioner: None,
         limits: Limits::new(LimitsConfig::default(), Arc::new(SystemClock)),

@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::limits::Limits;
 use crate::online::Online;
+use model::downlink::Downlink;
 use model::provision::Provisioner;
 use model::seams::{DeviceDirectory, Doorstep, Inlet, WireLog};
 use model::time::Clock;
@@ -15,6 +16,8 @@ pub struct Edge {
     pub directory: Arc<dyn DeviceDirectory>,
     pub doorstep: Arc<dyn Doorstep>,
     pub wire: Arc<dyn WireLog>,
+    /// The commands that wait for devices.
+    pub downlink: Arc<dyn Downlink>,
     pub clock: Arc<dyn Clock>,
     /// Bytes handed to the inlet and not yet durable, of all connections together.
     pub budget: Arc<Budget>,

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod budget;
+pub mod downlink;
 pub mod edge;
 pub mod hj212;
 mod intake;

@@ -67,7 +67,12 @@ pub const ATTACHMENTS_TOTAL: &str = "gateway_jt808_attachments_total";
 pub const ATTACHMENTS_REFUSED_TOTAL: &str = "gateway_jt808_attachments_refused_total";
 /// 0x9212s that asked for parts again.
 pub const ATTACHMENTS_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_attachments_asked_again_total";
-/// 1012s sent to HJ 212 devices that asked for the time.
+/// Commands sent to devices, by `protocol`; their repeats.
+pub const COMMANDS_SENT_TOTAL: &str = "gateway_commands_sent_total";
+pub const COMMANDS_AGAIN_TOTAL: &str = "gateway_commands_sent_again_total";
+/// MQTT commands that the device had not subscribed to.
+pub const COMMANDS_NOT_TAKEN_TOTAL: &str = "gateway_commands_not_taken_total";
+/// 1012s sent to HJ 212 devices.
 pub const TIMES_TOLD_TOTAL: &str = "gateway_times_told_total";
 
 // Conventions of others over MQTT, of our front and of brokers

@@ -63,6 +63,7 @@ fn facts(protocol: ProtocolKind) -> Facts {
         factors: factors.collect(),
         registers: Vec::new(),
         gcj02: false,
+        downlink: None,
         truck: None,
         events: Vec::new(),
     };

@@ -55,6 +55,7 @@ pub(crate) fn profile(code: &str, protocol: ProtocolKind, factors: Vec<Factor>) 
         factors,
         registers: Vec::new(),
         gcj02: false,
+        downlink: None,
         truck: None,
         events: Vec::new(),
     }

@@ -342,6 +342,6 @@ fn named(holder: &Arc<str>) -> Option<Arc<str>> {
 }
 
 /// Equality whose time does not tell where two secrets differ.
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

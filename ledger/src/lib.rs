@@ -19,6 +19,8 @@
 //! | `ledger.directory().changes()` | a `watch` of the directory's revision, for who must cut connections at once |
 //! | `ledger.keep_terminals()` | to be run beside all else: writes down which JT/T 808 terminal holds which phone, and answers it |
 //! | `ledger.credentials()` | [`Credentials`]: `issue`, `rotate`, `revoke`, `set_terminal`, `terminal`, `set_hj212_password`, `issue_bridge`, `state`, `bridges` |
+//! | `ledger.commands()` | [`Commands`]: `order`, `list`, `one`, `cancel`, `changes`, `arrivals`: what the platform tells devices |
+//! | `ledger.desk()`, `ledger.keep_commands()` | the same queue as [`model::downlink::Downlink`] for the sessions, and what is to be run beside all else to keep it |
 //! | `ledger.accept_unknown(&Author, Acceptance) -> Accepted` | a quarantined identity becomes a device with a credential |
 //! | `ledger.people()` | [`People`]: `create`, `login`, `change_password`, `reset_password`, `update`, `list`, `session`, `logout`, `sessions`, `revoke_session` |
 //! | `ledger.audit()` | [`Audit`]: `record`, `page` |
@@ -36,7 +38,7 @@
 //! - A secret is never in `revision`, `audit`, a log or an error.
 //!
 //! # Tables (component `ledger`)
-//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`, `claim`, `claim_use`; see `schema*.sql`.
+//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`, `claim`, `claim_use`, `command`, `downlink_mark`; see `schema*.sql`.
 
 mod audit;
 pub mod calendar;
@@ -45,6 +47,7 @@ mod claims;
 mod credentials;
 mod csv_files;
 mod directory;
+mod downlink;
 mod error;
 mod files;
 mod fleet_csv;
@@ -67,6 +70,7 @@ pub use claims::{Claim, ClaimAttempt, ClaimError, ClaimRefusal, Claimed, Claimin
 pub use credentials::{Acceptance, Accepted, Bridge, CredentialState, Credentials, Issued, Setting};
 pub use csv_files::CsvKind;
 pub use directory::Directory;
+pub use downlink::{Arrival, CommandCheck, CommandRow, Commands, Desk, OPEN_PER_DEVICE_MAX, WAIT_MAX, WAIT_MIN};
 pub use error::{LedgerError, Problem};
 pub use files::{Existing, Exported, RuleCheck};
 pub use fleet_csv::Fleet;

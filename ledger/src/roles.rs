@@ -32,6 +32,8 @@ pub enum Permission {
     ViewOwnDevices,
     /// Acknowledge alerts, open a case by hand.
     HandleAlerts,
+    /// Tell devices what to do; what may lock us out of one needs [`Self::ManageDevices`] too.
+    CommandDevices,
     /// Offices, grids, subjects, permits, installations, calendars.
     EditRegisters,
     /// Devices, profiles, credentials, quarantine.
@@ -94,12 +96,14 @@ impl Role {
             Self::Vendor => matches!(permission, P::ViewOwnDevices),
             Self::RuleAuthor => matches!(permission, P::View | P::ViewOwnDevices | P::EditLimits | P::EditRules),
             Self::Viewer | Self::Squadron | Self::Reviewer => matches!(permission, P::View | P::ViewOwnDevices),
-            Self::Acceptor | Self::Dispatcher => {
-                matches!(permission, P::View | P::ViewOwnDevices | P::HandleAlerts)
+            Self::Acceptor => matches!(permission, P::View | P::ViewOwnDevices | P::HandleAlerts),
+            Self::Dispatcher => {
+                matches!(permission, P::View | P::ViewOwnDevices | P::HandleAlerts | P::CommandDevices)
             }
-            Self::ShiftLeader => {
-                matches!(permission, P::View | P::ViewOwnDevices | P::HandleAlerts | P::EditRegisters)
-            }
+            Self::ShiftLeader => matches!(
+                permission,
+                P::View | P::ViewOwnDevices | P::HandleAlerts | P::CommandDevices | P::EditRegisters
+            ),
         }
     }
 
@@ -135,6 +139,12 @@ mod tests {
         assert!(Role::Vendor.may(Permission::ViewOwnDevices));
         assert!(!Role::Vendor.may(Permission::View));
         assert!(CaseMove::ALL.into_iter().all(|wanted| !Role::Vendor.may_move(wanted)));
+    }
+
+    #[test]
+    fn devices_are_told_what_to_do_by_those_who_dispatch_and_by_nobody_who_only_looks() {
+        let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.may(Permission::CommandDevices)).collect();
+        assert_eq!(may, [Role::ShiftLeader, Role::Dispatcher, Role::Administrator]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::check;
 use crate::claims::{self, Attempts, Taking};
 use crate::credentials::{self, Credentials, Issued};
 use crate::directory::Directory;
+use crate::downlink::Desk;
 use crate::error::{LedgerError, Problem};
 use crate::issue::Wanted;
 use crate::keys::Keys;
@@ -27,7 +28,13 @@ use tokio::sync::{Mutex, watch};
 
 const TABLES: Component = Component {
     name: "ledger",
-    migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_4.sql")],
+    // In the order in which they came to be: a database is known by how many it has.
+    migrations: &[
+        include_str!("schema.sql"),
+        include_str!("schema_2.sql"),
+        include_str!("schema_4.sql"),
+        include_str!("schema_3.sql"),
+    ],
 };
 /// Objects one edit may have.
 pub(crate) const BATCH_MAX: usize = 50_000;
@@ -63,6 +70,7 @@ struct Inner {
     people: People,
     audit: Audit,
     attempts: Attempts,
+    desk: Arc<Desk>,
 }
 
 /// The fold of all revisions.
@@ -94,6 +102,7 @@ impl Ledger {
         drop(reader);
         let directory = Arc::new(Directory::new(keys.clone(), &state.facts, secrets));
         let audit = Audit::new(db.clone(), Arc::clone(&clock));
+        let desk = Arc::new(Desk::new(Arc::clone(&clock)));
         let people = People::open(db.clone(), keys.clone(), Arc::clone(&clock)).await?;
         let (changes, _) = watch::channel(state.facts.revision);
         let state = RwLock::new(Arc::new(state));
@@ -108,6 +117,7 @@ impl Ledger {
             people,
             audit,
             attempts: Attempts::default(),
+            desk,
         })))
     }
 
@@ -137,6 +147,11 @@ impl Ledger {
 
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    /// The queue of commands as the sessions see it.
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.0.desk)
     }
 
     pub(crate) fn db(&self) -> &Database {

@@ -78,6 +78,7 @@ pub(crate) fn profile(code: &str, protocol: ProtocolKind) -> Object {
         factors: vec![factor],
         registers: Vec::new(),
         gcj02: false,
+        downlink: None,
         truck: None,
         events: Vec::new(),
     })

@@ -38,6 +38,8 @@ id_type! {
     InstallationId;
     /// An authenticated channel.
     PrincipalId;
+    /// A command to a device.
+    CommandId;
     /// A person with an account.
     UserId;
     /// An alert (告警); one per episode.

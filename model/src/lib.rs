@@ -14,12 +14,14 @@
 //! | Episode: a stretch of time in which a rule was broken | 违规时段 | [`episode`] |
 //! | Case and its moves | 案件 | [`case`] |
 //! | Blob: a picture or file, named by its SHA-256 | 图片与附件 | [`blob`] |
+//! | Command: what we tell a device, and what became of it | 下行指令 | [`downlink`] |
 //! | Tick, Outage, Batch: what settle hands on | 处理流 | [`stream`] |
 //! | Endpoint: where a Modbus slave is reached | Modbus 地址 | [`modbus`] |
 //! | Seams: the traits the crates meet at | 接缝 | [`seams`] |
 
 pub mod blob;
 pub mod case;
+pub mod downlink;
 pub mod envelope;
 pub mod episode;
 pub mod event_rule;

@@ -224,6 +224,9 @@ pub struct DeviceProfile {
     /// For cameras that speak ONVIF: what their events are. One that no row is for keeps its topic as its name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventRule>,
+    /// For HJ 212 loggers: what the platform tells them by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downlink: Option<crate::downlink::Policy>,
 }
 
 const fn beijing() -> i32 {

@@ -114,6 +114,7 @@ fn facts(count: i64) -> Facts {
         factors: vec![],
         registers: vec![],
         gcj02: false,
+        downlink: None,
         truck: None,
         events: Vec::new(),
     }));

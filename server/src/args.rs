@@ -187,6 +187,21 @@ already), terminal (JT/T 808: the only terminal that may register). Chinese head
         #[arg(long)]
         terminal: Option<String>,
     },
+    /// Put a command in a device's line; the running server sends it.
+    #[command(after_help = "Examples:
+  lantian device command dust-1 '{\"kind\":\"hj212_set_time\"}'
+  lantian device command dust-1 '{\"kind\":\"hj212_history\",\"what\":\"minute\",\"from\":\"2026-01-01T08:00:00+08:00\",\"to\":\"2026-01-01T09:00:00+08:00\"}'
+  lantian device command truck-7 '{\"kind\":\"jt808_text\",\"text\":\"请覆盖篷布\"}' --wait-s 3600")]
+    Command {
+        code: String,
+        /// JSON; docs/commands.md lists the kinds.
+        command: String,
+        /// Seconds it may wait for the device and its answer, 10 to 604800.
+        #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(10..=604_800))]
+        wait_s: u64,
+    },
+    /// What a device was told and what became of it, newest first.
+    Commands { code: String },
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod accounts;
 mod backup;
 mod claims;
 mod credentials;
+mod downlink;
 mod explain;
 mod modbus;
 mod replay;
@@ -146,6 +147,10 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         Command::Device(Device::Import(wanted)) => credentials::import(&stores, &author(), &wanted).await,
         Command::Device(Device::Add(device)) => add_device(&stores, device).await,
         Command::Device(Device::Rotate { code, terminal }) => rotate(&stores, &code, terminal.as_deref()).await,
+        Command::Device(Device::Command { code, command, wait_s }) => {
+            downlink::order(&stores, &author(), &code, &command, wait_s).await
+        }
+        Command::Device(Device::Commands { code }) => downlink::list(&stores, &code).await,
         Command::Bridge(Bridge::Add(bridge)) => add_bridge(&stores, bridge).await,
         Command::Apply(apply) => apply_dir(&stores, &apply).await,
         Command::Export { dir, force } => export(&stores, &dir, force).await,

@@ -7,6 +7,7 @@ mod access;
 mod adversary;
 mod audit;
 mod brokers;
+mod commands;
 mod conventions;
 mod crash;
 mod durability;

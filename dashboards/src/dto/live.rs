@@ -12,6 +12,7 @@
 
 use super::alerts::AlertRow;
 use super::cases::CaseRow;
+use super::commands::CommandRow;
 use super::common::Time;
 use super::devices::LatestValue;
 use super::health::Health;
@@ -102,6 +103,8 @@ pub struct DeviceLive {
     pub fix: Option<TruckFix>,
     /// Events of cameras and washers since the last message.
     pub events: Vec<EventLive>,
+    /// Commands that changed since the last message.
+    pub commands: Vec<CommandRow>,
     /// How the newest frame ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,

@@ -9,6 +9,7 @@ pub mod arrivals;
 pub mod auth;
 pub mod cases;
 pub mod claims;
+pub mod commands;
 pub mod common;
 pub mod devices;
 pub mod explain;

@@ -146,10 +146,11 @@ fn refused(state: &AppState, error: LoginError) -> ApiError {
 }
 
 const LANGUAGE: &str = "lantian_language";
-const PERMISSIONS: [Permission; 8] = [
+const PERMISSIONS: [Permission; 9] = [
     Permission::View,
     Permission::ViewOwnDevices,
     Permission::HandleAlerts,
+    Permission::CommandDevices,
     Permission::EditRegisters,
     Permission::ManageDevices,
     Permission::EditLimits,

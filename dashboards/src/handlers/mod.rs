@@ -7,6 +7,7 @@ pub(crate) mod arrivals;
 pub(crate) mod auth;
 pub(crate) mod cases;
 pub(crate) mod claims;
+pub(crate) mod commands;
 pub(crate) mod credentials;
 pub(crate) mod devices;
 pub(crate) mod explain;

@@ -220,6 +220,18 @@ impl Connection {
                 }
                 Ok(())
             }
+            Wake::Commands { rows, lost } => {
+                for id in self.ids(|topic| matches!(topic, Topic::Device { .. })) {
+                    if lost {
+                        self.refetch(id).await?;
+                    }
+                    let one = self.subscriptions.get_mut(&id);
+                    if let Some(data) = one.and_then(|one| one.topic.commands(&self.state, &rows)) {
+                        self.delta(id, data).await?;
+                    }
+                }
+                Ok(())
+            }
             Wake::Kpi(kpi) => {
                 for id in self.ids(|topic| matches!(topic, Topic::Kpi)) {
                     self.delta(id, LiveData::Kpi((*kpi).clone())).await?;

@@ -23,6 +23,11 @@ pub(super) enum Wake {
         events: Vec<LiveEvent>,
         lost: bool,
     },
+    /// Changes of commands; `lost`: the channel had run over before them.
+    Commands {
+        rows: Vec<Arc<ledger::CommandRow>>,
+        lost: bool,
+    },
     Kpi(Arc<Kpi>),
     Health(Arc<Health>),
     /// A source has ended: we are stopping.
@@ -34,6 +39,7 @@ pub(super) struct Feeds {
     devices: Option<LiveSubscription>,
     map: Option<LiveSubscription>,
     events: Option<broadcast::Receiver<LiveEvent>>,
+    commands: Option<broadcast::Receiver<Arc<ledger::CommandRow>>>,
     kpi: Option<watch::Receiver<Arc<Kpi>>>,
     health: Option<watch::Receiver<Option<Arc<Health>>>>,
     /// Device pages are quiet until then.
@@ -42,15 +48,16 @@ pub(super) struct Feeds {
 
 impl Feeds {
     pub(super) fn new() -> Self {
-        Self { devices: None, map: None, events: None, kpi: None, health: None, quiet: Instant::now() }
+        Self { devices: None, map: None, events: None, commands: None, kpi: None, health: None, quiet: Instant::now() }
     }
 
     /// Watches these devices and no others. False: the hub has no place for more.
     pub(super) fn watch_devices(&mut self, state: &AppState, devices: BTreeSet<DeviceId>) -> bool {
         if devices.is_empty() {
-            self.devices = None;
+            (self.devices, self.commands) = (None, None);
             return true;
         }
+        self.commands.get_or_insert_with(|| state.ledger.commands().changes());
         let filter = LiveFilter { devices: Some(Arc::new(devices)), events: true };
         match &mut self.devices {
             Some(subscription) => subscription.refilter(filter),
@@ -109,10 +116,11 @@ impl Feeds {
 
     /// Waits for the next thing. Cancel-safe: each branch takes only what it returns.
     pub(super) async fn next(&mut self) -> Wake {
-        let Self { devices, events, kpi, health, quiet, .. } = self;
+        let Self { devices, events, commands, kpi, health, quiet, .. } = self;
         let wake = tokio::select! {
             change = next_change(devices, *quiet) => change.map_or(Wake::Ended, Wake::Devices),
             wake = next_events(events) => wake,
+            wake = next_commands(commands) => wake,
             kpi = next_kpi(kpi) => kpi.map_or(Wake::Ended, Wake::Kpi),
             health = next_health(health) => health.map_or(Wake::Ended, Wake::Health),
         };
@@ -159,6 +167,25 @@ async fn next_events(receiver: &mut Option<broadcast::Receiver<LiveEvent>>) -> W
         }
     }
     Wake::Events { events, lost }
+}
+
+async fn next_commands(receiver: &mut Option<broadcast::Receiver<Arc<ledger::CommandRow>>>) -> Wake {
+    let Some(receiver) = receiver else { return pending().await };
+    let mut lost = false;
+    let mut rows = Vec::new();
+    match receiver.recv().await {
+        Ok(row) => rows.push(row),
+        Err(RecvError::Lagged(_)) => lost = true,
+        Err(RecvError::Closed) => return Wake::Ended,
+    }
+    while rows.len() < EVENTS_AT_ONCE {
+        match receiver.try_recv() {
+            Ok(row) => rows.push(row),
+            Err(TryRecvError::Lagged(_)) => lost = true,
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+    }
+    Wake::Commands { rows, lost }
 }
 
 async fn next_kpi(receiver: &mut Option<watch::Receiver<Arc<Kpi>>>) -> Option<Arc<Kpi>> {

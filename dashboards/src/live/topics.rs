@@ -149,6 +149,22 @@ impl Topic {
         Some(LiveData::Device(live))
     }
 
+    /// Commands changed.
+    pub(super) fn commands(&mut self, state: &AppState, rows: &[Arc<ledger::CommandRow>]) -> Option<LiveData> {
+        let Self::Device { id, sent, seen } = self else { return None };
+        let mine: Vec<_> = rows.iter().filter(|row| row.device == *id).map(|row| (&**row).into()).collect();
+        if mine.is_empty() {
+            return None;
+        }
+        let now = state.now();
+        let facts = state.facts();
+        let contact = device::contact(state, &facts, facts.devices.get(id)?, now);
+        *seen = Some(contact);
+        let mut live = device_live(state, &facts, *id, None, contact, sent, now);
+        live.commands = mine;
+        Some(LiveData::Device(live))
+    }
+
     /// Alerts or cases changed.
     pub(super) fn events(&self, state: &AppState, caller: &Caller, events: &[LiveEvent]) -> Option<LiveData> {
         let facts = state.facts();
@@ -223,6 +239,7 @@ fn device_live(
         values,
         fix,
         events: Vec::new(),
+        commands: Vec::new(),
         verdict: newest.iter().find_map(|frame| frame.verdict).map(Into::into),
     }
 }

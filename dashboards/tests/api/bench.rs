@@ -414,6 +414,7 @@ fn registers_rows() -> Vec<Object> {
         factors: vec![factor("fume", Unit::MgPerM3), factor("fan_on", Unit::One)],
         registers: Vec::new(),
         gcj02: false,
+        downlink: None,
         truck: None,
         events: Vec::new(),
     };

@@ -11,9 +11,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-struct Client(WebSocketStream<TcpStream>);
+pub(crate) struct Client(WebSocketStream<TcpStream>);
 
-async fn serve(bench: &Bench) -> SocketAddr {
+pub(crate) async fn serve(bench: &Bench) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (app, stop) = (bench.app.clone(), bench.state.stop.clone());
@@ -21,7 +21,7 @@ async fn serve(bench: &Bench) -> SocketAddr {
     address
 }
 
-async fn connect(address: SocketAddr, cookie: &str, origin: &str) -> Result<Client, u16> {
+pub(crate) async fn connect(address: SocketAddr, cookie: &str, origin: &str) -> Result<Client, u16> {
     let mut request = format!("ws://{address}/api/v1/live").into_client_request().unwrap();
     request.headers_mut().insert("cookie", HeaderValue::from_str(cookie).unwrap());
     let origin = if origin.is_empty() { format!("http://{address}") } else { origin.to_owned() };
@@ -35,12 +35,12 @@ async fn connect(address: SocketAddr, cookie: &str, origin: &str) -> Result<Clie
 }
 
 impl Client {
-    async fn say(&mut self, message: Value) {
+    pub(crate) async fn say(&mut self, message: Value) {
         self.0.send(Message::Text(message.to_string().into())).await.unwrap();
     }
 
     /// The next message that fits.
-    async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => {

@@ -10,6 +10,7 @@ mod auth;
 mod bench;
 mod cases;
 mod claims;
+mod commands;
 mod devices;
 mod live;
 mod openapi;

@@ -9,7 +9,10 @@ use serde_json::json;
 async fn every_route_lets_in_just_the_roles_of_its_access() {
     let bench = Bench::new().await;
     for spec in dashboards::specs() {
-        let path = format!("/api/v1{}", spec.path.replace("{id}", "987654").replace("{code}", "none"));
+        let path = format!(
+            "/api/v1{}",
+            spec.path.replace("{id}", "987654").replace("{command}", "987654").replace("{code}", "none")
+        );
         if spec.access == Access::Public {
             continue;
         }
@@ -24,7 +27,10 @@ async fn every_route_lets_in_just_the_roles_of_its_access() {
             if matches!(spec.access, Access::Public | Access::Device) || spec.path.starts_with("/auth/logout") {
                 continue;
             }
-            let path = format!("/api/v1{}", spec.path.replace("{id}", "987654").replace("{code}", "none"));
+            let path = format!(
+                "/api/v1{}",
+                spec.path.replace("{id}", "987654").replace("{command}", "987654").replace("{code}", "none")
+            );
             // Without a body: who is let in is told that it is missing, or gets the answer.
             let answer = bench.call(spec.method.clone(), &path, &cookie, None).await;
             let status = answer.status.as_u16();

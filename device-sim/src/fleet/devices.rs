@@ -1,13 +1,14 @@
 //! The members of a fleet: which payloads each sends at a moment, over which link.
 
-use super::{Secret, Secrets};
+use super::{Options, Secrets};
 use crate::district::{District, Wire};
 use crate::noise::mix;
+use crate::obey::{Memory, no_memory};
 use crate::plan::Plan;
 use crate::rtu::LineFaults;
 use crate::scene;
 use crate::signal::{self, Reading};
-use crate::transport::{Link, Payload, Targets};
+use crate::transport::{Link, Payload, Person, Targets};
 use anyhow::{Context, Result};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -43,10 +44,17 @@ pub(super) fn members(
     district: &Arc<District>,
     plan: &Arc<Plan>,
     secrets: &Secrets,
-    targets: &Targets,
-    pictures: bool,
+    options: &Options,
 ) -> Result<Vec<Member>> {
-    let secret = |device: &str| secrets.get(device).with_context(|| format!("no credential for device {device}"));
+    let link = |wire, name: &str, memory| {
+        let who = Person {
+            name,
+            secret: secrets.get(name).with_context(|| format!("no credential for device {name}"))?,
+            manners: options.manners,
+            memory,
+        };
+        crate::transport::connect(wire, &who, &options.targets)
+    };
     let mut members = Vec::new();
     let mut add = |name: &str, interval_s: i64, kind: Kind, link: Link| {
         members.push(Member {
@@ -55,31 +63,66 @@ pub(super) fn members(
             key: mix(&[district.size.seed, 40, u64::try_from(members.len()).unwrap_or(0)]),
             link,
             kind,
-            has_camera: pictures,
+            has_camera: options.pictures,
             district: Arc::clone(district),
             plan: Arc::clone(plan),
         });
     };
     let reading_s = plan.judging.reading_interval_s;
     for (i, restaurant) in district.restaurants.iter().enumerate() {
-        let link = link(restaurant.wire, secret(&restaurant.device)?, targets)?;
+        let link = link(restaurant.wire, &restaurant.device, fume_memory(plan, i))?;
         add(&restaurant.device, reading_s, Kind::Fume(i), link);
     }
     for (i, site) in district.sites.iter().enumerate() {
-        add(&site.dust_device, reading_s, Kind::Dust(i), link(Wire::Hj212, secret(&site.dust_device)?, targets)?);
-        add(&site.camera_device, 60, Kind::Camera(i), link(Wire::Mqtt, secret(&site.camera_device)?, targets)?);
+        add(
+            &site.dust_device,
+            reading_s,
+            Kind::Dust(i),
+            link(Wire::Hj212, &site.dust_device, dust_memory(district, i))?,
+        );
+        add(&site.camera_device, 60, Kind::Camera(i), link(Wire::Mqtt, &site.camera_device, no_memory())?);
         let washer = crate::transport::modbus::Washer::new(Arc::clone(district), i);
         add(&site.washer_device, 1, Kind::Washer(i), Link::Modbus(washer));
     }
     for (i, truck) in district.trucks.iter().enumerate() {
-        let link = link(truck.wire, secret(&truck.device)?, targets)?;
+        let link = link(truck.wire, &truck.device, no_memory())?;
         add(&truck.device, plan.judging.fix_interval_s, Kind::Truck(i), link);
     }
     Ok(members)
 }
 
-fn link(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
-    crate::transport::connect(wire, secret, targets)
+/// Means of the minutes and hours that a fume monitor measured, whether they were sent or not.
+fn fume_memory(plan: &Arc<Plan>, index: usize) -> Memory {
+    let plan = Arc::clone(plan);
+    Arc::new(move |cn, at_ms| {
+        let readings: Vec<f64> = steps(cn)
+            .filter_map(|step| Some(signal::fume(&plan, index, at_ms + step * 10_000)?.values.first()?.1))
+            .collect();
+        mean("a34041", &readings)
+    })
+}
+
+fn dust_memory(district: &Arc<District>, index: usize) -> Memory {
+    let district = Arc::clone(district);
+    Arc::new(move |cn, at_ms| {
+        let readings: Vec<f64> = steps(cn)
+            .filter_map(|step| Some(signal::dust(&district, index, at_ms + step * 10_000).values.first()?.1))
+            .collect();
+        mean("a34002", &readings)
+    })
+}
+
+/// Ten seconds each, over the period of a command's data.
+fn steps(cn: u16) -> std::ops::Range<i64> {
+    if cn == 2061 { 0..360 } else { 0..6 }
+}
+
+fn mean(code: &str, readings: &[f64]) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred readings")]
+    let mean = readings.iter().sum::<f64>() / readings.len().max(1) as f64;
+    let (low, high) = readings.iter().fold((f64::MAX, f64::MIN), |(low, high), one| (low.min(*one), high.max(*one)));
+    (!readings.is_empty())
+        .then(|| format!("{code}-Min={low:.3},{code}-Avg={mean:.3},{code}-Max={high:.3},{code}-Flag=N"))
 }
 
 impl Member {

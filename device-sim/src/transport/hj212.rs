@@ -1,33 +1,35 @@
-//! An HJ 212-2017 data logger: numbers its frames by time, asks for an answer to each (Flag bit A).
+//! An HJ 212-2017 data logger: numbers its frames by time, asks for an answer to each (Flag bit A), obeys commands.
 
-use super::Payload;
 use super::tcp::{Dialect, Heard};
+use super::{Payload, Person};
+use crate::obey::Manners;
+use crate::obey::hj212::{Obedient, stamp};
 use anyhow::{Result, bail};
 use bytes::{Bytes, BytesMut};
-use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
+use model::time::{Clock, SystemClock};
 use protocol::hj212::{Event, Framer, Head, Message, Parts, cn, encode};
+use std::sync::Arc;
 
 const FRAME_BYTES_MAX: usize = 4096;
 
 #[derive(Debug)]
 pub struct Logger {
-    mn: String,
-    password: String,
+    own: Obedient,
     framer: Framer,
     last_number: u64,
 }
 
 impl Logger {
+    /// One that obeys and remembers nothing.
     pub fn new(mn: &str, password: &str) -> Self {
-        Self { mn: mn.to_owned(), password: password.to_owned(), framer: Framer::new(FRAME_BYTES_MAX), last_number: 0 }
+        let own = Obedient::new(mn, password, Manners::Obey, crate::obey::no_memory());
+        Self { own, framer: Framer::new(FRAME_BYTES_MAX), last_number: 0 }
     }
-}
 
-/// `YYYYMMDDhhmmss` and milliseconds on a clock in Beijing.
-fn stamp(at_ms: i64) -> (String, u16) {
-    let (y, mo, d, h, mi, s, ms) =
-        LocalStamp::of(EventTime(at_ms), BEIJING_OFFSET_MINUTES).fields().unwrap_or((2000, 1, 1, 0, 0, 0, 0));
-    (format!("{y:04}{mo:02}{d:02}{h:02}{mi:02}{s:02}"), ms)
+    pub fn of(who: &Person<'_>) -> Self {
+        let own = Obedient::new(&who.secret.identity, &who.secret.secret, who.manners, Arc::clone(&who.memory));
+        Self { own, framer: Framer::new(FRAME_BYTES_MAX), last_number: 0 }
+    }
 }
 
 impl Dialect for Logger {
@@ -37,7 +39,7 @@ impl Dialect for Logger {
 
     fn frames(&mut self, payload: &Payload) -> Result<Vec<(u64, Bytes)>> {
         let Payload::Hj212 { cn, at_ms, items } = payload else { bail!("HJ 212 sends data segments") };
-        let (time, ms) = stamp(*at_ms);
+        let (time, ms) = (stamp(*at_ms), at_ms.rem_euclid(1_000));
         // A number no other frame of this logger has: the data time, moved on when it was used before.
         let wanted = format!("{time}{ms:03}").parse::<u64>().unwrap_or(0);
         let number = if wanted > self.last_number { wanted } else { self.last_number + 1 };
@@ -47,8 +49,8 @@ impl Dialect for Logger {
             qn: Some(&qn),
             st: Some("22"),
             cn: Some(&command),
-            pw: Some(&self.password),
-            mn: Some(&self.mn),
+            pw: Some(&self.own.password),
+            mn: Some(&self.own.mn),
             flag: Some(5),
             packet: None,
         };
@@ -67,6 +69,11 @@ impl Dialect for Logger {
                 && let Some(number) = message.qn.and_then(|qn| qn.parse().ok())
             {
                 heard.push(Heard::Answer(number));
+                continue;
+            }
+            for frame in self.own.obey(&message, SystemClock.now().as_ms()) {
+                let late = self.own.manners == Manners::Late;
+                heard.push(if late { Heard::Late(frame.into()) } else { Heard::Reply(frame.into()) });
             }
         }
         heard

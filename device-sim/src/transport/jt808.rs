@@ -1,10 +1,12 @@
 //! A JT/T 808-2013 terminal: registers, authenticates with the code it is given, reports positions, sends pictures in sub-packets, and
-//! the file of an alarm over a connection of its own ([`upload`]).
+//! the file of an alarm over a connection of its own ([`upload`]). It obeys commands.
 
 mod upload;
 
 use super::Payload;
 use super::tcp::{Dialect, Heard};
+use crate::obey::Manners;
+use crate::obey::jt808::Obedient;
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use model::geo::Wgs84;
@@ -22,6 +24,9 @@ pub struct Terminal {
     serial: u16,
     framer: Framer,
     uploads: upload::Uploads,
+    own: Obedient,
+    /// The last fix, for who asks.
+    last: Position<'static>,
 }
 
 pub(super) const VERSION: Version = Version::V2013;
@@ -30,9 +35,21 @@ const PLATE: &[u8] = b"SIM";
 
 impl Terminal {
     pub fn new(phone: &str) -> Result<Self> {
+        Self::with(phone, Manners::Obey)
+    }
+
+    pub fn with(phone: &str, manners: Manners) -> Result<Self> {
         let own_id = phone.as_bytes().get(phone.len().saturating_sub(7)..).unwrap_or_default().to_vec();
         let phone = Phone::from_digits(phone, VERSION).with_context(|| format!("{phone} is no phone number"))?;
-        Ok(Self { phone, own_id, serial: 0, framer: Framer::new(), uploads: upload::Uploads::default() })
+        Ok(Self {
+            phone,
+            own_id,
+            serial: 0,
+            framer: Framer::new(),
+            uploads: upload::Uploads::default(),
+            own: Obedient::new(manners),
+            last: Position::default(),
+        })
     }
 
     fn next(&mut self, message: &Message<'_>) -> (u16, Bytes) {
@@ -80,6 +97,7 @@ impl Dialect for Terminal {
         match payload {
             Payload::Position { place, speed_kmh, heading_deg, fixed, at_ms } => {
                 let position = position(*place, (*speed_kmh, *heading_deg), *fixed, *at_ms)?;
+                self.last = position.clone();
                 let (serial, frame) = self.next(&Message::Position(position));
                 Ok(vec![(u64::from(serial), frame)])
             }
@@ -116,6 +134,13 @@ impl Dialect for Terminal {
         while let Some(event) = self.framer.next_event() {
             let Event::Frame { raw, .. } = event else { continue };
             let Some(parts) = Parts::split(&raw) else { continue };
+            for say in self.own.obey(&parts.header, parts.body) {
+                let last = std::mem::take(&mut self.last);
+                let frame = say.write(&last, |message| self.next(message).1);
+                self.last = last;
+                let late = self.own.manners == Manners::Late;
+                heard.push(if late { Heard::Late(frame) } else { Heard::Reply(frame) });
+            }
             match Decoded::read(&parts.header, parts.body).message {
                 Message::RegisterReply { result: 0, code, .. } => {
                     let authenticate = Authenticate { code, imei: b"", software: b"" };

@@ -13,6 +13,7 @@ pub(crate) use tcp::{Dialect, Heard};
 
 use crate::district::Wire;
 use crate::fleet::{Secret, Tally};
+use crate::obey::{Manners, Memory};
 use anyhow::{Result, bail};
 use model::geo::Wgs84;
 use std::time::Duration;
@@ -80,12 +81,32 @@ pub enum Link {
     Modbus(modbus::Washer),
 }
 
+/// Who a device is on its wire.
+#[derive(Clone)]
+pub struct Person<'a> {
+    /// Its code.
+    pub name: &'a str,
+    pub secret: &'a Secret,
+    pub manners: Manners,
+    pub memory: Memory,
+}
+
+impl std::fmt::Debug for Person<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Person").field("name", &self.name).field("manners", &self.manners).finish_non_exhaustive()
+    }
+}
+
 /// A link over a device's wire; it connects when it first sends.
-pub fn connect(wire: Wire, secret: &Secret, targets: &Targets) -> Result<Link> {
+pub fn connect(wire: Wire, who: &Person<'_>, targets: &Targets) -> Result<Link> {
+    let secret = who.secret;
     Ok(match wire {
-        Wire::Mqtt => Link::Mqtt(Box::new(mqtt::MqttLink::new(&targets.mqtt, secret)?)),
-        Wire::Hj212 => Link::Hj212(tcp::FrameLink::new(&targets.hj212, Logger::new(&secret.identity, &secret.secret))),
-        Wire::Jt808 => Link::Jt808(tcp::FrameLink::new(&targets.jt808, Terminal::new(&secret.identity)?)),
+        Wire::Mqtt => Link::Mqtt(Box::new(mqtt::MqttLink::new(&targets.mqtt, who)?)),
+        Wire::Hj212 => Link::Hj212(tcp::FrameLink::new(&targets.hj212, Logger::of(who))),
+        Wire::Jt808 => {
+            let terminal = Terminal::with(&secret.identity, who.manners)?;
+            Link::Jt808(tcp::FrameLink::new(&targets.jt808, terminal))
+        }
         Wire::Modbus => bail!("a Modbus device is polled; it has no link of its own"),
     })
 }

@@ -16,6 +16,9 @@ const WINDOW: usize = 20;
 /// A device sends again what was not answered for so long.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
+/// Longer than a platform waits before it asks again.
+const LATE: Duration = Duration::from_secs(12);
+
 /// The protocol's part of a link.
 pub trait Dialect: Send {
     /// What to say first on a new connection; empty: nothing.
@@ -32,6 +35,8 @@ pub enum Heard {
     Answer(u64),
     /// Send this back at once.
     Reply(Bytes),
+    /// Send this back when the platform has given up waiting.
+    Late(Bytes),
     /// The greeting is over; data may be sent.
     Ready,
     /// The server will not have us.
@@ -159,6 +164,10 @@ impl<D: Dialect> FrameLink<D> {
                     }
                 }
                 Heard::Reply(bytes) => self.write(&bytes).await,
+                Heard::Late(bytes) => {
+                    tokio::time::sleep(LATE).await;
+                    self.write(&bytes).await;
+                }
                 Heard::Ready => self.open().await,
                 Heard::Refused(why) => {
                     tracing::warn!(why, "refused by the server");

@@ -9,6 +9,7 @@
 //! | wrong PW, device switched off | none | refused sample |
 
 mod session;
+mod talks;
 #[cfg(test)]
 mod tests;
 

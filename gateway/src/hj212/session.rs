@@ -1,5 +1,8 @@
 //! What an HJ 212 connection decides.
 
+use super::talks::Talks;
+use crate::downlink;
+use crate::edge::Edge;
 use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
@@ -8,11 +11,12 @@ use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Strictness};
 use model::seams::{Committed, DeviceDirectory};
-use model::time::{EventTime, IngestTime, LocalStamp};
+use model::time::IngestTime;
 use model::verdict::RefusalReason;
-use protocol::hj212::{self, Address, Event, Framer, Message, Parts, QnSource, Request, Version, answer, cn};
+use protocol::hj212::{self, Event, Framer, Message, Parts, answer, cn};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Identities remembered a connection; beyond it the oldest is asked for again.
 const KNOWN_MAX: usize = 64;
@@ -29,7 +33,7 @@ pub struct Hj212Session {
     revision: u64,
     /// Frames at the journal, in order, with the answer that waits for them.
     pending: VecDeque<Pending>,
-    numbers: QnSource,
+    talks: Talks,
     /// Wrong passwords on this connection.
     wrong: u8,
     /// Behind a modem: whose frames alone are taken, without their password.
@@ -41,18 +45,8 @@ pub struct Hj212Session {
 struct Pending {
     device: DeviceId,
     answer: Option<Vec<u8>>,
-    /// A 1013: it is told the time by a 1012 of its own, built when that is sent.
-    time: Option<Asking>,
-}
-
-/// Who asked for the time.
-#[derive(Debug)]
-struct Asking {
-    mn: Box<str>,
-    st: Box<str>,
-    password: Box<str>,
-    version: Version,
-    offset_minutes: i32,
+    /// A 1013: it is told the time by a command of its own.
+    wants_time: bool,
 }
 
 #[derive(Debug)]
@@ -71,7 +65,7 @@ impl Hj212Session {
             known: VecDeque::new(),
             revision: 0,
             pending: VecDeque::new(),
-            numbers: QnSource::default(),
+            talks: Talks::default(),
             wrong: 0,
             carried: None,
         }
@@ -84,6 +78,10 @@ impl Hj212Session {
 
     fn directory(&self) -> &dyn DeviceDirectory {
         self.door.opening.edge.directory.as_ref()
+    }
+
+    fn edge(&self) -> &Edge {
+        &self.door.opening.edge
     }
 
     fn on_frame(&mut self, raw: Bytes, garbage: usize, now: IngestTime, out: &mut Actions) {
@@ -121,8 +119,12 @@ impl Hj212Session {
         };
         out.established = true;
         self.door.enter(device.id, now);
-        let (answer, time) = self.answer_to(&message, &device);
-        self.pending.push_back(Pending { device: device.id, answer, time });
+        self.talks.note(&device, &message);
+        let (edge, connection) = self.door.line();
+        self.talks.hear((edge, connection), device.id, &message, now);
+        let answer = self.answer_to(&message, &device);
+        let wants_time = message.cn == Some(cn::TIME_WANTED);
+        self.pending.push_back(Pending { device: device.id, answer, wants_time });
         let connection = self.door.opening.connection;
         let (device, channel) = (device.id, Channel::Hj212Frame);
         out.append.push(Envelope { received: now, principal, device, channel, remarks, connection, raw });
@@ -154,6 +156,16 @@ impl Hj212Session {
                 self.door.unknown(now, mn, raw);
                 return None;
             }
+            Admission::WrongSecret
+                if device.as_ref().is_some_and(|device| self.edge().downlink.password_taken(device.id, password)) =>
+            {
+                // It was told to use this one, and does: the credential follows.
+                let kept = device_id.and_then(|id| self.directory().hj212_password(id)).unwrap_or_default();
+                match self.directory().admit(Attempt::Hj212 { mn, password: &kept }) {
+                    Admission::Granted(principal) => principal,
+                    _ => return None,
+                }
+            }
             Admission::WrongSecret => {
                 self.wrong = self.wrong.saturating_add(1);
                 self.door.guessed(mn, password.as_bytes());
@@ -171,6 +183,9 @@ impl Hj212Session {
             self.door.refused(now, device_id, RefusalReason::NotGranted, format!("MN {mn} is not granted"), raw);
             return None;
         };
+        if self.directory().hj212_password(device.id).is_some_and(|kept| *kept != *password) {
+            return Some((device, principal.id));
+        }
         if self.known.len() >= KNOWN_MAX {
             self.known.pop_front();
         }
@@ -184,37 +199,12 @@ impl Hj212Session {
     }
 
     /// By the table of commands; see [`hj212::answer_to`].
-    fn answer_to(&self, message: &Message<'_>, device: &DeviceAtEdge) -> (Option<Vec<u8>>, Option<Asking>) {
+    fn answer_to(&self, message: &Message<'_>, device: &DeviceAtEdge) -> Option<Vec<u8>> {
         let password = || {
             let kept = self.directory().hj212_password(device.id);
             kept.as_deref().or(message.pw).unwrap_or_default().to_owned()
         };
-        let answer = hj212::answer_to(message).map(|command| answer(command, message, &password()));
-        let time = (message.cn == Some(cn::TIME_WANTED)).then(|| Asking {
-            mn: message.mn.unwrap_or_default().into(),
-            st: message.st.unwrap_or("91").into(),
-            password: password().into(),
-            version: Version::of_flag(message.flag),
-            offset_minutes: device.offset_minutes,
-        });
-        (answer, time)
-    }
-
-    /// A 1012 with the device's local time. It is not repeated: a logger that missed it asks again.
-    fn tell_time(&mut self, asking: &Asking, now: IngestTime, out: &mut Actions) {
-        let Some(local) = LocalStamp::of(EventTime(now.as_ms()), asking.offset_minutes).fields() else { return };
-        let qn = self.numbers.next(local);
-        let Asking { mn, st, password, version, .. } = asking;
-        let address = Address { qn: &qn, st, pw: password, mn, version: *version };
-        match (Request::SetTime { pol: None, time: local }).encode(&address) {
-            Ok(frame) => {
-                out.send.extend(frame);
-                ::metrics::counter!(metrics::TIMES_TOLD_TOTAL).increment(1);
-            }
-            Err(error) => {
-                tracing::debug!(%error, mn = %mn, "failed to write a 1012 for a device that asked for the time");
-            }
-        }
+        hj212::answer_to(message).map(|command| answer(command, message, &password()))
     }
 }
 
@@ -269,16 +259,16 @@ impl Session for Hj212Session {
         }
     }
 
-    fn on_durable(&mut self, committed: &Committed, now: IngestTime, out: &mut Actions) {
+    fn on_durable(&mut self, committed: &Committed, _now: IngestTime, out: &mut Actions) {
         for offset in 0..u64::from(committed.count) {
-            let Some(Pending { device, answer, time }) = self.pending.pop_front() else { return };
+            let Some(Pending { device, answer, wants_time }) = self.pending.pop_front() else { return };
             if let Some(answer) = answer {
                 out.send.extend(answer);
                 let seq = committed.first.seq + offset;
                 out.acknowledged.push((device, Position { partition: committed.first.partition, seq }));
             }
-            if let Some(asking) = time {
-                self.tell_time(&asking, now, out);
+            if wants_time {
+                self.edge().downlink.time_wanted(device);
             }
         }
     }
@@ -302,6 +292,18 @@ impl Session for Hj212Session {
         }
         self.known = known;
         self.revision = revision;
+    }
+
+    fn on_wake(&mut self, now: IngestTime, out: &mut Actions) {
+        self.talks.turn(self.door.line(), now, out);
+    }
+
+    fn due_in(&self, now: IngestTime) -> Option<Duration> {
+        self.talks.next_time().map(|at| downlink::until(at, now))
+    }
+
+    fn on_tick(&mut self, now: IngestTime, out: &mut Actions) {
+        self.talks.on_time(self.door.line(), now, out);
     }
 
     fn on_close(&mut self, now: IngestTime) {

@@ -4,6 +4,7 @@ use super::Hj212Session;
 use crate::limits::Seat;
 use crate::tcp::testing::{World, device};
 use crate::tcp::{Actions, Opening, Session};
+use model::downlink::Told;
 use model::envelope::{Channel, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
 use model::principal::Strictness;
@@ -180,18 +181,91 @@ fn one_connection_may_carry_several_devices_and_follows_the_directory() {
 }
 
 #[test]
-fn a_logger_that_asks_for_the_time_is_told_it_in_its_own_zone_once_its_question_is_on_disk() {
+fn a_1013_on_disk_is_answered_and_its_device_is_told_the_time_by_a_command() {
     let world = world();
     let mut session = session(&world);
     let out = feed(&mut session, &frame("A1", "123456", "1013", 5));
-    assert!(out.send.is_empty(), "nothing leaves before the sync");
+    assert!(out.send.is_empty() && world.downlink.times.lock().unwrap().is_empty(), "nothing leaves before the sync");
     let sent = durable(&mut session, 1);
-    let (answer, request) = sent.split_once("\r\n").unwrap();
-    assert!(answer.contains("CN=9013;") && answer.contains("QN=20260101120000123"), "{answer}");
-    // NOW is 04:00 UTC.
-    assert!(request.contains("CN=1012;PW=123456;MN=A1;") && request.contains("SystemTime=20260101120000"), "{request}");
-    let parts = protocol::hj212::Parts::split(request.as_bytes());
-    assert!(parts.crc_ok() && parts.length_ok(), "{request}");
+    assert!(sent.contains("CN=9013;") && sent.contains("QN=20260101120000123"), "{sent}");
+    assert_eq!(*world.downlink.times.lock().unwrap(), [DeviceId(1)]);
+}
+
+fn woken(session: &mut Hj212Session, now: IngestTime) -> String {
+    let mut out = Actions::default();
+    session.on_wake(now, &mut out);
+    String::from_utf8(out.send).unwrap()
+}
+
+fn answer(cn: &str, qn: &str, data: &str) -> Vec<u8> {
+    let head = Head {
+        qn: Some(qn),
+        st: Some("91"),
+        cn: Some(cn),
+        pw: Some("123456"),
+        mn: Some("A1"),
+        flag: Some(4),
+        packet: None,
+    };
+    encode(&head, data)
+}
+
+#[test]
+fn a_command_is_sent_to_the_device_that_speaks_sent_again_in_silence_and_told_as_it_is_answered() {
+    let world = world();
+    let mut session = session(&world);
+    feed(&mut session, &frame("A1", "123456", "2011", 4));
+    assert_eq!(*world.downlink.attached.lock().unwrap(), [(DeviceId(1), 9)]);
+    world.downlink.order(5, r#"{"kind":"hj212_set_time"}"#);
+    let sent = woken(&mut session, NOW);
+    // NOW is 04:00 UTC; ST is the device's own.
+    assert!(sent.contains("ST=22;CN=1012;PW=123456;MN=A1;Flag=5;CP=&&SystemTime=20260101120000&&"), "{sent}");
+    let qn = sent.get(9..26).unwrap().to_owned();
+    assert_eq!(world.downlink.last(), Some((5, Told::Sent { number: qn.clone() })));
+
+    let late = NOW.plus_ms(10_000);
+    assert_eq!(session.due_in(NOW), Some(std::time::Duration::from_secs(10)));
+    let mut out = Actions::default();
+    session.on_tick(late, &mut out);
+    assert!(String::from_utf8(out.send).unwrap().contains(&format!("QN={qn};")));
+    assert_eq!(world.downlink.last(), Some((5, Told::Again { send: 2 })));
+
+    // Each answer is journaled like any frame; another's number changes nothing.
+    feed(&mut session, &answer("9012", "20200101000000000", "ExeRtn=1"));
+    assert_eq!(world.downlink.last(), Some((5, Told::Again { send: 2 })));
+    let out = feed(&mut session, &answer("9011", &qn, "QnRtn=1"));
+    assert_eq!(out.append.len(), 1);
+    assert_eq!(world.downlink.last(), Some((5, Told::Confirmed { text: "QnRtn=1".into() })));
+    feed(&mut session, &answer("9012", &qn, "ExeRtn=1"));
+    assert_eq!(world.downlink.last(), Some((5, Told::Done { text: String::new(), result: None })));
+    assert_eq!(session.due_in(NOW), None);
+    feed(&mut session, &answer("9012", &qn, "ExeRtn=1"));
+    assert_eq!(world.downlink.told.lock().unwrap().len(), 4);
+}
+
+#[test]
+fn a_command_that_was_cancelled_is_not_sent_again_and_the_next_one_follows() {
+    let world = world();
+    let mut session = session(&world);
+    feed(&mut session, &frame("A1", "123456", "2011", 4));
+    world.downlink.order(5, r#"{"kind":"hj212_get_time"}"#);
+    assert!(woken(&mut session, NOW).contains("CN=1011;"));
+    world.downlink.cancelled.store(true, std::sync::atomic::Ordering::SeqCst);
+    world.downlink.order(6, r#"{"kind":"hj212_get_minute_interval"}"#);
+    assert!(woken(&mut session, NOW).contains("CN=1063;"));
+    session.on_close(NOW);
+    assert!(world.downlink.attached.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_device_that_uses_the_password_it_was_told_is_let_in_before_the_register_knows() {
+    let world = world();
+    let mut session = session(&world);
+    *world.downlink.new_password.lock().unwrap() = Some("NEWPW1".into());
+    let out = feed(&mut session, &frame("A1", "NEWPW1", "2011", 5));
+    assert_eq!(out.append.len(), 1);
+    let out = feed(&mut session, &frame("A1", "NEWPW2", "2011", 5));
+    assert!(out.append.is_empty() && world.doorstep.refusals.lock().unwrap().len() == 1);
 }
 
 #[test]

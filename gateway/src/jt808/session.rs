@@ -2,6 +2,8 @@
 
 use super::attachments::{Ask, Asking, Attachments};
 use super::trains::{Part, Say, Trains};
+use crate::downlink;
+use crate::downlink::jt808::{Exchange, Outcome};
 use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
@@ -45,6 +47,8 @@ pub struct Jt808Session {
     /// Frames at the journal, in order, with what their answer needs.
     pending: VecDeque<Pending>,
     trains: Trains,
+    /// A command under way.
+    exchange: Option<Exchange>,
     /// A terminal whose hold on the phone is being written down.
     registering: Option<Registering>,
     /// Behind a modem: whose frames alone are taken, whatever the terminal's code.
@@ -66,6 +70,7 @@ struct Registering {
 #[derive(Debug)]
 struct Identity {
     phone: Phone,
+    version: Version,
     principal: Arc<Principal>,
     device: Arc<DeviceAtEdge>,
     /// Of the directory, when this was last found true.
@@ -98,6 +103,7 @@ impl Jt808Session {
             serial: 0,
             pending: VecDeque::new(),
             trains: Trains::default(),
+            exchange: None,
             registering: None,
             asking: attachments.map(Asking::new),
             carried: None,
@@ -192,6 +198,7 @@ impl Jt808Session {
             }
             return;
         };
+        self.heard_answer(&header, parts.body, now, out);
         let Header { version, phone, serial, id, .. } = header;
         let part = Part::of(&parts);
         let asks = self.asking.as_mut().map(|asking| asking.alarms(&parts)).unwrap_or_default();
@@ -322,7 +329,7 @@ impl Jt808Session {
         if let Some(older) = self.door.enter(device.id, now) {
             older.cut();
         }
-        self.who = Some(Identity { phone: header.phone, principal, device, revision });
+        self.who = Some(Identity { phone: header.phone, version: header.version, principal, device, revision });
         self.reply(header, OK, out);
     }
 
@@ -365,6 +372,7 @@ impl Jt808Session {
 
     fn forget(&mut self, now: IngestTime) {
         if let Some(who) = self.who.take() {
+            self.exchange = None;
             self.door.leave(who.device.id, now);
         }
     }
@@ -423,6 +431,63 @@ impl Jt808Session {
         for say in self.trains.missing(now) {
             self.say(&phone, say, out);
         }
+    }
+
+    /// Takes the next command, and gives up one that stands no more.
+    fn command_turn(&mut self, now: IngestTime, out: &mut Actions) {
+        let (edge, connection) = self.door.line();
+        if self.exchange.as_ref().is_some_and(|exchange| edge.downlink.stands(exchange.order.id, connection)) {
+            return;
+        }
+        self.exchange = None;
+        let Some(who) = &self.who else { return };
+        let (device, offset) = (who.device.id, who.device.offset_minutes);
+        let Some(order) = edge.downlink.take(device, connection) else { return };
+        let id = order.id;
+        match Exchange::start(order, (who.version, &who.phone), self.serial, offset, now) {
+            Ok((exchange, Outcome { bytes, told, .. })) => {
+                ::metrics::counter!(metrics::COMMANDS_SENT_TOTAL, "protocol" => "jt808").increment(1);
+                self.serial = self.serial.wrapping_add(exchange.serials());
+                self.exchange = Some(exchange);
+                out.send.extend(bytes);
+                if let Some(told) = told {
+                    edge.downlink.told(device, id, connection, told);
+                }
+            }
+            Err(told) => edge.downlink.told(device, id, connection, told),
+        }
+    }
+
+    fn heard_answer(&mut self, header: &Header, body: &[u8], now: IngestTime, out: &mut Actions) {
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.listens_to(header.id)) else { return };
+        let outcome = match header.packet {
+            // Its parts are put together elsewhere; that the last one came is enough here.
+            Some(packet) if packet.number < packet.total => return,
+            _ => exchange.hear(&Decoded::read(header, body).message, now),
+        };
+        self.answered(outcome, out);
+    }
+
+    fn answered(&mut self, outcome: Outcome, out: &mut Actions) {
+        let Some(exchange) = &self.exchange else { return };
+        let (device, id) = (exchange.order.device, exchange.order.id);
+        out.send.extend(outcome.bytes);
+        if outcome.ended {
+            self.exchange = None;
+        }
+        if let Some(told) = outcome.told {
+            let (edge, connection) = self.door.line();
+            edge.downlink.told(device, id, connection, told);
+        }
+    }
+
+    fn command_time(&mut self, now: IngestTime, out: &mut Actions) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let outcome = exchange.on_time(now);
+        if !outcome.bytes.is_empty() {
+            ::metrics::counter!(metrics::COMMANDS_AGAIN_TOTAL, "protocol" => "jt808").increment(1);
+        }
+        self.answered(outcome, out);
     }
 
     /// Closes when the credential no longer holds; asked only when the directory has changed.
@@ -531,12 +596,15 @@ impl Session for Jt808Session {
 
     fn due_in(&self, now: IngestTime) -> Option<Duration> {
         self.who.as_ref()?;
-        self.trains.due_in_ms(now).map(Duration::from_millis)
+        let trains = self.trains.due_in_ms(now).map(Duration::from_millis);
+        let command = self.exchange.as_ref().map(|exchange| downlink::until(exchange.next_time(), now));
+        trains.into_iter().chain(command).min()
     }
 
     fn on_tick(&mut self, now: IngestTime, out: &mut Actions) {
         let phone = self.who.as_ref().map(|who| who.phone);
         self.ask_again(phone, now, out);
+        self.command_time(now, out);
     }
 
     fn on_change(&mut self, _now: IngestTime, out: &mut Actions) {
@@ -545,6 +613,7 @@ impl Session for Jt808Session {
 
     fn on_wake(&mut self, now: IngestTime, out: &mut Actions) {
         self.hear(now, out);
+        self.command_turn(now, out);
     }
 
     fn waits(&self) -> bool {

@@ -1,5 +1,7 @@
 //! What a JT/T 808 connection decides, without a socket; and a takeover over real ones.
 
+mod commands;
+
 use super::{Jt808Config, Jt808Session, serve};
 use crate::limits::Seat;
 use crate::tcp::testing::{World, device};

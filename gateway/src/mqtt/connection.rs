@@ -9,6 +9,7 @@
 //! ```
 
 mod clocks;
+mod commands;
 mod outgoing;
 
 use super::closing::Closing;
@@ -23,6 +24,7 @@ use crate::intake::Intake;
 use crate::limits::Seat;
 use ::metrics::counter;
 use bytes::{Bytes, BytesMut};
+use commands::Commanded;
 use model::envelope::{Envelope, Position, ProtocolKind};
 use model::id::DeviceId;
 use model::principal::Principal;
@@ -164,6 +166,8 @@ pub(super) struct Connection<S> {
     revision: u64,
     pub(super) topics: Vec<Resolved>,
     pub(super) next_topic: usize,
+    /// Devices that commands are sent to over this connection.
+    pub(super) commanded: Vec<Commanded>,
     pub(super) aliases: Vec<Option<Bytes>>,
     /// For topics of others' conventions, once one was used.
     pub(super) intake: Option<Box<Intake>>,
@@ -222,6 +226,7 @@ where
             rings,
             topics: Vec::new(),
             next_topic: 0,
+            commanded: Vec::new(),
             aliases: Vec::new(),
             intake: None,
             intake_woken: None,
@@ -229,6 +234,9 @@ where
             unflushed: false,
             closing: None,
         };
+        if let Some(device) = connection.device.and_then(|id| connection.hub.edge.directory.device(id)) {
+            connection.attach(&device);
+        }
         if start.resumed {
             let pull = connection.pull_terms();
             lock(&connection.session.state).resend(pull, &mut connection.out);
@@ -241,6 +249,7 @@ where
         let closing = std::future::poll_fn(|cx| self.poll(cx)).await;
         counter!(metrics::CLOSED_TOTAL, "why" => closing.word()).increment(1);
         tracing::debug!(connection = self.id, peer = %self.peer, why = closing.word(), "mqtt connection closed");
+        self.detach_all();
         if let Some(device) = self.device {
             self.hub.edge.online.leave(device, self.id);
             self.hub.edge.wire.disconnected(device, self.id, self.hub.edge.clock.now());
@@ -304,6 +313,9 @@ where
             self.watch_intake(cx);
             if self.port.take_look() {
                 self.check_credential();
+            }
+            if self.port.take_orders() {
+                self.send_commands();
             }
             if self.cut.is_cancelled() || self.cancelled.as_mut().poll(cx).is_ready() {
                 let closing = if self.stop.is_cancelled() { Closing::Stopping } else { Closing::TakenOver };

@@ -82,8 +82,13 @@ where
         };
         let Some(resolved) = self.topics.get(place) else { return };
         let device = Arc::clone(&resolved.grant.device);
+        let kind = resolved.grant.kind;
         if resolved.errors_wanted {
             self.report_problems(place, &publish.payload, received);
+        }
+        self.attach(&device);
+        if kind == TopicKind::Reply {
+            self.heard_reply(device.id, &publish.payload);
         }
         let Some(resolved) = self.topics.get(place) else { return };
         if publish.retain || !resolved.matched.is_empty() {
@@ -266,6 +271,7 @@ where
             codes.push(if code >= 0x80 && self.version == Version::V4 { 0x80 } else { code });
         }
         codec::suback(&mut self.out, self.version, pkid, &codes);
+        self.attach_again();
         self.pull = true;
     }
 

@@ -95,6 +95,7 @@ pub(crate) struct Port {
     mail: AtomicBool,
     kick: AtomicU8,
     look: AtomicBool,
+    orders: AtomicBool,
     done: Mutex<Vec<Done>>,
 }
 
@@ -140,6 +141,16 @@ impl Port {
     pub(crate) fn look(&self) {
         self.look.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// A command may wait for a device that speaks here.
+    pub(crate) fn orders(&self) {
+        self.orders.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn take_orders(&self) -> bool {
+        self.orders.load(Ordering::Acquire) && self.orders.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn take_look(&self) -> bool {

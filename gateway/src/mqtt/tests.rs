@@ -231,6 +231,7 @@ impl Bench {
             doorstep: Arc::clone(&world) as _,
             wire: Arc::clone(&world) as _,
             clock: Arc::clone(&clock) as _,
+            downlink: Arc::new(model::downlink::NoDownlink),
             budget: Arc::default(),
             provisioner: Some(Arc::clone(&world) as _),
             limits: Limits::new(limits, Arc::clone(&clock) as _),

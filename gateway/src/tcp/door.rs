@@ -9,6 +9,7 @@ use model::id::DeviceId;
 use model::seams::{Knock, Refusal};
 use model::time::IngestTime;
 use model::verdict::RefusalReason;
+use std::sync::Arc;
 
 const SAMPLE_BYTES_MAX: usize = 512;
 const IDENTITY_CHARS_MAX: usize = 64;
@@ -26,6 +27,11 @@ pub struct Door {
 impl Door {
     pub const fn new(opening: Opening, protocol: ProtocolKind) -> Self {
         Self { opening, protocol, present: Vec::new() }
+    }
+
+    /// What a command's talk needs of the connection.
+    pub const fn line(&self) -> (&Edge, u64) {
+        (&self.opening.edge, self.opening.connection)
     }
 
     /// An identity nobody knows.
@@ -84,10 +90,12 @@ impl Door {
             return None;
         }
         self.present.push(device);
-        let Opening { edge, connection, peer, cut, wake: _, seat } = &self.opening;
+        let Opening { edge, connection, peer, cut, wake, seat } = &self.opening;
         // The loop looks itself whether the connection has to give way.
         seat.establish();
         edge.wire.connected(device, *connection, peer, at);
+        let wake = Arc::clone(wake);
+        edge.downlink.attach(device, *connection, Arc::new(move || wake.notify_one()));
         edge.online.enter(device, self.protocol, *connection, peer, cut.clone())
     }
 
@@ -96,6 +104,7 @@ impl Door {
         let before = self.present.len();
         self.present.retain(|present| *present != device);
         if self.present.len() < before {
+            self.opening.edge.downlink.detach(device, self.opening.connection);
             self.opening.edge.online.leave(device, self.opening.connection);
             self.opening.edge.wire.disconnected(device, self.opening.connection, at);
         }
@@ -103,6 +112,7 @@ impl Door {
 
     pub fn leave_all(&mut self, at: IngestTime) {
         for device in std::mem::take(&mut self.present) {
+            self.opening.edge.downlink.detach(device, self.opening.connection);
             self.opening.edge.online.leave(device, self.opening.connection);
             self.opening.edge.wire.disconnected(device, self.opening.connection, at);
         }

@@ -5,8 +5,9 @@ use crate::edge::Edge;
 use crate::limits::{Limits, LimitsConfig};
 use crate::online::Online;
 use bytes::Bytes;
+use model::downlink::{Command, Downlink, Order, Told, Wake};
 use model::envelope::{Envelope, Position, ProtocolKind};
-use model::id::{DeviceId, PrincipalId};
+use model::id::{CommandId, DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Grants, Principal, Registration, Strictness};
 use model::register::ModbusPoll;
 use model::seams::{
@@ -241,12 +242,74 @@ impl WireLog for FakeWire {
     }
 }
 
+/// Gives what a test puts in, and remembers what it is told.
+#[derive(Default)]
+pub(crate) struct FakeDownlink {
+    pub(crate) orders: Mutex<Vec<Order>>,
+    pub(crate) told: Mutex<Vec<(CommandId, Told)>>,
+    pub(crate) attached: Mutex<Vec<(DeviceId, u64)>>,
+    pub(crate) times: Mutex<Vec<DeviceId>>,
+    pub(crate) new_password: Mutex<Option<String>>,
+    pub(crate) cancelled: AtomicBool,
+    wakes: Mutex<Vec<Wake>>,
+}
+
+impl FakeDownlink {
+    /// Puts a command in the line of device 1 and wakes whoever is attached.
+    pub(crate) fn order(&self, id: i64, command: &str) {
+        let command: Command = serde_json::from_str(command).unwrap();
+        let (id, deadline) = (CommandId(id), IngestTime(i64::MAX / 2));
+        self.orders.lock().unwrap().push(Order { id, device: DeviceId(1), command, number: None, deadline });
+        for wake in self.wakes.lock().unwrap().iter() {
+            wake();
+        }
+    }
+
+    pub(crate) fn last(&self) -> Option<(i64, Told)> {
+        self.told.lock().unwrap().last().map(|(id, told)| (id.0, told.clone()))
+    }
+}
+
+impl Downlink for FakeDownlink {
+    fn attach(&self, device: DeviceId, connection: u64, wake: Wake) {
+        self.attached.lock().unwrap().push((device, connection));
+        self.wakes.lock().unwrap().push(wake);
+    }
+
+    fn detach(&self, device: DeviceId, connection: u64) {
+        self.attached.lock().unwrap().retain(|one| *one != (device, connection));
+    }
+
+    fn take(&self, device: DeviceId, _connection: u64) -> Option<Order> {
+        let mut orders = self.orders.lock().unwrap();
+        let at = orders.iter().position(|order| order.device == device)?;
+        Some(orders.remove(at))
+    }
+
+    fn told(&self, _device: DeviceId, id: CommandId, _connection: u64, told: Told) {
+        self.told.lock().unwrap().push((id, told));
+    }
+
+    fn stands(&self, _id: CommandId, _connection: u64) -> bool {
+        !self.cancelled.load(Ordering::SeqCst)
+    }
+
+    fn password_taken(&self, _device: DeviceId, password: &str) -> bool {
+        self.new_password.lock().unwrap().as_deref() == Some(password)
+    }
+
+    fn time_wanted(&self, device: DeviceId) {
+        self.times.lock().unwrap().push(device);
+    }
+}
+
 /// The fakes and the edge made of them.
 pub(crate) struct World {
     pub(crate) inlet: Arc<FakeInlet>,
     pub(crate) directory: Arc<FakeDirectory>,
     pub(crate) doorstep: Arc<FakeDoorstep>,
     pub(crate) wire: Arc<FakeWire>,
+    pub(crate) downlink: Arc<FakeDownlink>,
     pub(crate) edge: Edge,
 }
 
@@ -264,6 +327,7 @@ impl World {
         directory.set(devices);
         let (doorstep, wire) = (Arc::new(FakeDoorstep::default()), Arc::new(FakeWire::default()));
         let clock = Arc::new(ManualClock::at(IngestTime(1_767_240_000_000)));
+        let downlink = Arc::new(FakeDownlink::default());
         let edge = Edge {
             provisioner: None,
             limits: Limits::new(LimitsConfig::default(), Arc::<ManualClock>::clone(&clock)),
@@ -272,11 +336,12 @@ impl World {
             doorstep: Arc::<FakeDoorstep>::clone(&doorstep),
             wire: Arc::<FakeWire>::clone(&wire),
             clock,
+            downlink: Arc::<FakeDownlink>::clone(&downlink),
             budget: Arc::new(Budget::default()),
             online: Arc::new(Online::default()),
             changes: directory.changes.subscribe(),
         };
-        Self { inlet, directory, doorstep, wire, edge }
+        Self { inlet, directory, doorstep, wire, downlink, edge }
     }
 }
 

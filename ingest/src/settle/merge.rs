@@ -38,6 +38,8 @@ pub enum Merged {
     Complete(Split),
     /// No room to wait.
     Refused,
+    /// Its number is none of its message, or there are more packets than any message has.
+    Impossible,
     /// It takes the place of this one of the same number, which says otherwise: a sound packet that of a doubtful one, a later sound packet
     /// that of an earlier.
     Instead(Position, Envelope),
@@ -77,8 +79,11 @@ impl Merge {
 
     fn key_of(&self, envelope: &Envelope, packet: &Packet) -> Key {
         let key = (envelope.device, format!("{}/{}", packet.key, packet.of));
-        if envelope.channel != Channel::Jt808Frame || self.waiting.contains_key(&key) {
+        if self.waiting.contains_key(&key) {
             return key;
+        }
+        if envelope.channel != Channel::Jt808Frame {
+            return self.key_untimed(envelope, packet).unwrap_or(key);
         }
         let is_same = |split: &Split| {
             split.of == packet.of
@@ -87,6 +92,20 @@ impl Merge {
         };
         let uncounted = self.of_device(envelope.device).find(|(_, split)| is_same(split)).map(|(key, _)| key.clone());
         uncounted.unwrap_or(key)
+    }
+
+    /// HJ 212: a packet without a `DataTime` belongs to the newest message of its command that lacks its number, and the packets of a
+    /// message whose first to come had none to that one.
+    fn key_untimed(&self, envelope: &Envelope, packet: &Packet) -> Option<Key> {
+        let (command, time) = packet.key.split_once('/')?;
+        let lacks = |key: &str, split: &Split| {
+            let mut parts = key.split('/');
+            let same = parts.next() == Some(command) && split.of == packet.of;
+            let untimed = parts.next().is_some_and(str::is_empty);
+            same && (time.is_empty() || untimed) && !split.packets.contains_key(&packet.number)
+        };
+        let open = self.of_device(envelope.device).filter(|((_, key), split)| lacks(key, split));
+        open.max_by_key(|(_, split)| split.first()).map(|(key, _)| key.clone())
     }
 
     /// A message of the packet's device that must be given up before there is room for it. To be asked until there is none.
@@ -127,8 +146,11 @@ impl Merge {
         if known.is_some_and(|split| split.packets.contains_key(&packet.number)) {
             return self.again(&key, position, envelope, packet.number);
         }
-        if !self.is_possible(envelope, packet)
-            || (known.is_none() && self.waiting.len() >= self.config.split_max)
+        if !self.is_possible(envelope, packet) {
+            metrics::counter!(SETTLE_SPLIT_REFUSED_TOTAL).increment(1);
+            return Merged::Impossible;
+        }
+        if (known.is_none() && self.waiting.len() >= self.config.split_max)
             || self.bytes + bytes > self.config.split_bytes_max
             || known.map_or(0, |split| split.bytes) + bytes > self.config.split_per_device_bytes_max
         {
@@ -365,11 +387,21 @@ impl Split {
 
 /// Values of a later packet go behind those of the earlier ones; of two for one quantity the earlier counts.
 fn absorb<'p>(whole: &mut Draft<'p>, part: Draft<'p>) {
+    let has_no_time =
+        |draft: &Draft<'p>| draft.fault.as_ref().is_some_and(|fault| fault.reason == QuarantineReason::NoTime);
+    // One DataTime is enough for all of a message's packets.
+    match (has_no_time(whole), has_no_time(&part)) {
+        (true, false) => {
+            whole.key = part.key;
+            whole.fault = part.fault;
+        }
+        (false, true) => {}
+        _ => whole.fault = whole.fault.take().or(part.fault),
+    }
     whole.values.extend(part.values);
     for remark in part.remarks {
         whole.remark(&remark.code, &remark.place);
     }
-    whole.fault = whole.fault.take().or(part.fault);
 }
 
 /// What a packet says: of an HJ 212 frame its data, since a resend may carry a request number of its own.

@@ -180,6 +180,10 @@ impl Settle {
             Decoded::Packet(packet) => match self.packet(position, envelope, &packet, out, past)? {
                 Merged::Waiting => Decoded::Nothing,
                 Merged::Complete(split) => return self.split(&origin, &split, out, past),
+                Merged::Impossible => {
+                    let place = format!("packet {} of {}", packet.number, packet.of);
+                    Decoded::Unreadable(Fault::not_understood(place))
+                }
                 Merged::Refused => Decoded::Unreadable(Fault::incomplete("too many split messages wait")),
                 Merged::Instead(frame, other) => {
                     let displaced = Origin { frame, ..Origin::of(position, &other) };

@@ -261,6 +261,34 @@ fn a_split_message_is_one_record_once_all_packets_came() {
 }
 
 #[test]
+fn a_packet_without_a_data_time_joins_the_message_that_lacks_it_whichever_comes_first() {
+    let packet = |number: u32, data: &str| hj212(now(), &format!("CN=2011;Flag=7;PNUM=2;PNO={number}"), data);
+    let timed = packet(1, "DataTime=20261122080000;a34041-Rtd=2");
+    let untimed = packet(2, "a34004-Rtd=1000");
+    for (first, second) in [(&timed, &untimed), (&untimed, &timed)] {
+        let mut world = World::new();
+        // A message of another moment that lacks nothing of this.
+        world.put(&packet(2, "DataTime=20261122075900;a34004-Rtd=1"));
+        assert!(records(&world.put(first)).is_empty());
+        let out = world.put(second);
+        let [record] = records(&out)[..] else { panic!("{out:?}") };
+        assert_eq!((record.body.values.len(), record.verdict), (2, Verdict::Stored));
+        assert_eq!(record.key.at.to_rfc3339(), "2026-11-22T00:00:00.000Z");
+    }
+}
+
+#[test]
+fn a_packet_number_that_its_message_cannot_have_is_named() {
+    for (of, number) in [(2, 3), (100_000, 1)] {
+        let mut world = World::new();
+        let head = format!("CN=2011;Flag=7;PNUM={of};PNO={number}");
+        let out = world.put(&hj212(now(), &head, "DataTime=20261122080000;a34041-Rtd=1"));
+        assert_eq!(reason(&out), Some(Reason::NotUnderstood));
+        assert!(format!("{out:?}").contains(&format!("packet {number} of {of}")), "{out:?}");
+    }
+}
+
+#[test]
 fn a_packet_that_comes_again_otherwise_is_never_lost_in_silence() {
     let packet = |number: u32, data: &str, is_sound: bool| {
         let head = format!("CN=2011;Flag=7;PNUM=2;PNO={number}");

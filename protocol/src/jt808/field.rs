@@ -192,6 +192,12 @@ pub fn gbk(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Text as GBK; `None` when a character is not in it.
+pub fn to_gbk(text: &str) -> Option<Vec<u8>> {
+    let (bytes, _, missing) = encoding_rs::GBK.encode(text);
+    (!missing).then(|| bytes.into_owned())
+}
+
 /// A signed WORD. The 2019 text sets the top bit for negative numbers; terminals send two's complement as well. Above a
 /// magnitude of a thousand only the latter makes sense.
 pub(super) fn signed_word(word: u16) -> i16 {

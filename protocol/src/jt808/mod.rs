@@ -120,7 +120,7 @@ pub use control::{
 };
 pub use encode::{BODY_BYTES_MAX, encode, encode_all, encode_body, encode_raw, split};
 pub use explain::{SPANS_MAX, explain, explain_kept, plain};
-pub use field::gbk;
+pub use field::{gbk, to_gbk};
 pub use flags::{
     ABNORMAL_DRIVING, ALARM, AREA, AlarmEdges, Flag, IN_OUT, Issue, SIGNALS, STATUS, VIDEO_ALARM, VIDEO_EVENT_BITS,
     event_bits, set_flags,
@@ -133,7 +133,10 @@ pub use media::{
     Shoot, ShootReply, media_packet_2011,
 };
 pub use message::{Decoded, Message};
-pub use parameters::{Parameter, ParameterIds, ParameterValue, Parameters, ParametersSet};
+pub use parameters::{
+    Parameter, ParameterError, ParameterIds, ParameterValue, Parameters, ParametersSet, parameter_of_number,
+    parameter_of_text,
+};
 pub use position::{Batch, BatchKind, Position, encode_position, status};
 pub use problem::{Problem, ProblemCode};
 pub use reassembly::{

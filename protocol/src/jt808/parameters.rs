@@ -58,6 +58,59 @@ impl<'a> Parameter<'a> {
     }
 }
 
+/// Why a value cannot be a parameter's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParameterError {
+    #[error("wants a number from 0 to {max}")]
+    Number { max: u32 },
+    #[error("wants text of GBK characters, at most 255 bytes")]
+    Text,
+    #[error("is no parameter of the standard, or one of bytes: write the bytes as hex")]
+    Hex,
+}
+
+/// The bytes of a parameter from a number.
+///
+/// # Errors
+/// The id wants text or bytes, or the number is too big for it.
+pub fn parameter_of_number(id: u32, number: u32) -> Result<Vec<u8>, ParameterError> {
+    match kind(id).map(|kind| kind.holds) {
+        Some(Holds::Dword) => Ok(number.to_be_bytes().to_vec()),
+        Some(Holds::Word) => {
+            let word = u16::try_from(number).map_err(|_big| ParameterError::Number { max: u16::MAX.into() })?;
+            Ok(word.to_be_bytes().to_vec())
+        }
+        Some(Holds::Byte) => {
+            let byte = u8::try_from(number).map_err(|_big| ParameterError::Number { max: u8::MAX.into() })?;
+            Ok(vec![byte])
+        }
+        Some(Holds::Text) => Err(ParameterError::Text),
+        Some(Holds::Bytes) | None => Err(ParameterError::Hex),
+    }
+}
+
+/// The bytes of a parameter from text, or from hex where the standard names no type.
+///
+/// # Errors
+/// The id wants a number, or the text cannot be written.
+pub fn parameter_of_text(id: u32, text: &str) -> Result<Vec<u8>, ParameterError> {
+    match kind(id).map(|kind| kind.holds) {
+        Some(Holds::Dword) => Err(ParameterError::Number { max: u32::MAX }),
+        Some(Holds::Word) => Err(ParameterError::Number { max: u16::MAX.into() }),
+        Some(Holds::Byte) => Err(ParameterError::Number { max: u8::MAX.into() }),
+        Some(Holds::Text) => super::to_gbk(text).filter(|bytes| bytes.len() <= 255).ok_or(ParameterError::Text),
+        Some(Holds::Bytes) | None => hex_bytes(text).filter(|bytes| bytes.len() <= 255).ok_or(ParameterError::Hex),
+    }
+}
+
+fn hex_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if digits.len() % 2 == 1 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
 impl ParameterValue<'_> {
     /// The bytes that stand for it in a message.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -237,5 +290,17 @@ mod tests {
         assert_eq!(read(0xF001, &[1, 2]), ParameterValue::Bytes(&[1, 2]));
         assert!(!Parameter { id: 0x0029, value: &[30] }.length_fits());
         assert_eq!(ParameterValue::Word(256).to_bytes(), [1, 0]);
+    }
+
+    #[test]
+    fn a_parameter_is_written_from_what_its_id_wants_and_nothing_else() {
+        assert_eq!(parameter_of_number(0x0029, 30), Ok(vec![0, 0, 0, 30]));
+        assert_eq!(parameter_of_number(0x0084, 256), Err(ParameterError::Number { max: 255 }));
+        assert_eq!(parameter_of_number(0x0083, 1), Err(ParameterError::Text));
+        assert_eq!(parameter_of_text(0x0083, "豫A1"), Ok(vec![0xD4, 0xA5, b'A', b'1']));
+        assert_eq!(parameter_of_text(0x0029, "30"), Err(ParameterError::Number { max: u32::MAX }));
+        assert_eq!(parameter_of_text(0xF001, "0aFF"), Ok(vec![0x0A, 0xFF]));
+        assert_eq!(parameter_of_text(0xF001, "0aF"), Err(ParameterError::Hex));
+        assert_eq!(parameter_of_number(0xF001, 1), Err(ParameterError::Hex));
     }
 }

@@ -12,6 +12,7 @@ mod judge;
 mod listeners;
 mod machine;
 mod outbox;
+mod policies;
 mod projection;
 pub(crate) mod replay;
 mod ticks;
@@ -80,6 +81,7 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores> {
     let keys = Keys::open(&config.data_dir).context("open the key file")?;
     let ledger = Ledger::open(main.clone(), keys.clone(), Arc::clone(&clock)).await;
     let ledger = ledger.with_context(|| format!("open the registers in {}", place("lantian.db")))?;
+    ledger.desk().set_check(gateway::downlink::check);
     Ok(Stores { main, chunks, ledger, keys, clock })
 }
 
@@ -199,6 +201,7 @@ impl System {
         let front = start_front(config, &edge, phases)?;
         let brokers = brokers::start(config, &edge, &journal, phases)?;
         phases.feeds.spawn("terminals", outbox::keep_terminals(ledger.clone(), phases.feeds.token()));
+        phases.feeds.spawn("commands", outbox::keep_commands(ledger.clone(), phases.feeds.token()));
         let listened = Arc::new(AtomicBool::new(false));
         phases
             .feeds
@@ -210,6 +213,9 @@ impl System {
         judged.send_replace(judge.handle().committed());
         let handle = judge.handle();
         let pulse = Pulse::open(main.clone()).await.context("open the outage list")?;
+        phases
+            .feeds
+            .spawn("policies", policies::run(ledger.clone(), chunks.clone(), Arc::clone(&clock), phases.feeds.token()));
         let settle_stop = CancellationToken::new();
         let known: Vec<_> = ledger.facts_now().devices.keys().copied().collect();
         hub.warm(&chunks, known).await.context("read the latest of each device")?;
@@ -378,6 +384,7 @@ fn make_edge(
         directory: ledger.directory(),
         doorstep: Arc::clone(porch) as Arc<dyn model::seams::Doorstep>,
         wire: Arc::clone(trace) as Arc<dyn model::seams::WireLog>,
+        downlink: ledger.desk(),
         clock: Arc::clone(clock),
         budget: Arc::new(Budget::new(u32::try_from(config.gateway.in_flight_mib << 20).unwrap_or(u32::MAX))),
         online: Arc::default(),

@@ -72,6 +72,15 @@ pub(super) async fn keep_terminals(ledger: Ledger, stop: CancellationToken) -> R
     Ok(())
 }
 
+/// Gives out the commands and writes down what becomes of them. Stopped in the middle it loses none: what may have been sent is known.
+pub(super) async fn keep_commands(ledger: Ledger, stop: CancellationToken) -> Result<()> {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = ledger.keep_commands() => {}
+    }
+    Ok(())
+}
+
 /// Changes whenever anybody edits a register, a credential or a person.
 async fn newest(main: &Database) -> Result<(i64, i64)> {
     let mut reader = main.read().await?;

@@ -6,7 +6,7 @@
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type {
-  AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewDevice, NewInstallation, NewUser,
+  AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewCommand, NewDevice, NewInstallation, NewUser,
   Problem, PutLimit, PutPermit, PutSubject, RejectUnknown,
 } from './types'
 
@@ -120,6 +120,11 @@ export const api = {
   explainFrame: (id: number, partition: number, seq: number) =>
     take(http.GET('/api/v1/devices/{id}/explanation', { params: { path: { id }, query: { partition, seq } } })),
   deviceEvents: (id: number) => take(http.GET('/api/v1/devices/{id}/events', { params: { path: { id }, query: { limit: 100 } } })),
+  commands: (id: number, query: QueryOf<'/api/v1/devices/{id}/commands'>) =>
+    take(http.GET('/api/v1/devices/{id}/commands', { params: { path: { id }, query: clean(query) } })),
+  orderCommand: (id: number, body: NewCommand) => take(http.POST('/api/v1/devices/{id}/commands', { ...at(id), body })),
+  cancelCommand: (id: number, command: number) =>
+    take(http.POST('/api/v1/devices/{id}/commands/{command}/cancel', { params: { path: { id, command } } })),
   loss: (id: number, from_day: string, to_day: string) =>
     take(http.GET('/api/v1/devices/{id}/loss', { params: { path: { id }, query: { from_day, to_day } } })),
 

@@ -19,6 +19,7 @@ const TONES: Record<string, Record<string, Tone>> = {
   },
   truckState: { moving: 'green', stopped: 'blue', off_route: 'red', silent: 'grey', no_fix: 'grey' },
   enabled: { true: 'green', false: 'grey' },
+  commandState: { queued: 'grey', sent: 'blue', confirmed: 'blue', done: 'green', failed: 'red', expired: 'grey', cancelled: 'grey', unknown: 'violet' },
   standing: { over: 'red', near: 'orange', ok: 'green', none: 'grey' },
 }
 

@@ -44,7 +44,7 @@ describe('the two languages', () => {
   it('have words for every closed set of the contract', () => {
     const spec = JSON.parse(readFileSync(fileURLToPath(new URL('../../../openapi.json', import.meta.url)), 'utf8')) as { components: { schemas: Record<string, { enum?: string[] }> } }
     const sets: Record<string, string> = {
-      AlertState: 'alertState', CaseMove: 'caseMove', CaseState: 'caseState', EpisodeClass: 'episodeClass', Flag: 'flag', HitKind: 'hitKind', ImportKind: 'importKind',
+      AlertState: 'alertState', CaseMove: 'caseMove', CaseState: 'caseState', CommandState: 'commandState', EpisodeClass: 'episodeClass', Flag: 'flag', HitKind: 'hitKind', ImportKind: 'importKind',
       Level: 'level', OutageKind: 'outage', Presence: 'presence', Protocol: 'protocol', QuarantineReason: 'quarantineReason', RecordKind: 'recordKind',
       RefusalReason: 'refusalReason', Role: 'role', Severity: 'severity', Statistic: 'statistic', SubjectKind: 'subjectKind', Verdict: 'verdict',
     }

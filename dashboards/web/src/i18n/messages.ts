@@ -2,16 +2,18 @@
 
 import channelsEn from './en/channels'
 import codesEn from './en/codes'
+import commandsEn from './en/commands'
 import framesEn from './en/frames'
 import pagesEn from './en/pages'
 import shellEn from './en/shell'
 import channelsZh from './zh-CN/channels'
 import codesZh from './zh-CN/codes'
+import commandsZh from './zh-CN/commands'
 import framesZh from './zh-CN/frames'
 import pagesZh from './zh-CN/pages'
 import shellZh from './zh-CN/shell'
 
 export const messages = {
-  'zh-CN': { ...shellZh, ...codesZh, ...pagesZh, ...framesZh, ...channelsZh },
-  en: { ...shellEn, ...codesEn, ...pagesEn, ...framesEn, ...channelsEn },
+  'zh-CN': { ...shellZh, ...codesZh, ...pagesZh, ...framesZh, ...channelsZh, ...commandsZh },
+  en: { ...shellEn, ...codesEn, ...pagesEn, ...framesEn, ...channelsEn, ...commandsEn },
 }

@@ -79,6 +79,7 @@ impl World {
                 factors: vec![],
                 registers: vec![],
                 gcj02: false,
+                downlink: None,
                 truck: None,
                 events: Vec::new(),
             }));
