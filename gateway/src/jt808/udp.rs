@@ -359,10 +359,9 @@ impl Host {
         self.put_back(number, peer);
     }
 
-    /// A registration has been written down.
+    /// A registration has been written down, or a command waits: the notice does not say for whom.
     fn on_wake(&mut self) {
-        let waiting: Vec<_> =
-            self.peers.iter().filter(|(_, peer)| peer.session.waits()).map(|(number, _)| *number).collect();
+        let waiting: Vec<_> = self.peers.keys().copied().collect();
         for number in waiting {
             let Some(mut peer) = self.peers.remove(&number) else { continue };
             let mut out = Actions::default();

@@ -235,7 +235,7 @@ where
             closing: None,
         };
         if let Some(device) = connection.device.and_then(|id| connection.hub.edge.directory.device(id)) {
-            connection.attach(device.id, &device.code);
+            connection.attach(&device);
         }
         if start.resumed {
             let pull = connection.pull_terms();

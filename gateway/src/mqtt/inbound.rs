@@ -86,7 +86,7 @@ where
         if resolved.errors_wanted {
             self.report_problems(place, &publish.payload, received);
         }
-        self.attach(device.id, &device.code);
+        self.attach(&device);
         if kind == TopicKind::Reply {
             self.heard_reply(device.id, &publish.payload);
         }

@@ -48,8 +48,10 @@ pub(super) struct Board {
     pub(super) dirty: BTreeSet<CommandId>,
     /// Passwords that devices were told and may have taken.
     pub(super) passwords: AHashMap<DeviceId, (CommandRow, String)>,
-    /// Passwords that devices have taken.
+    /// Passwords that devices have taken, to be made their credentials.
     pub(super) adopt: Vec<(CommandRow, String)>,
+    /// The same until they are: a device that uses one meanwhile is right.
+    pub(super) taking: AHashMap<DeviceId, String>,
     /// Devices that asked for the time.
     pub(super) times: Vec<DeviceId>,
 }
@@ -226,6 +228,7 @@ impl Board {
             }
             Told::Done { .. } => {
                 self.passwords.remove(&row.device);
+                self.taking.insert(row.device, password.clone());
                 self.adopt.push((row, password));
             }
             Told::Failed { why, .. } if matches!(*why, "refused" | "not_done") => {
@@ -408,8 +411,12 @@ impl Downlink for Desk {
     fn password_taken(&self, device: DeviceId, password: &str) -> bool {
         let now = self.clock.now();
         let mut board = self.board();
+        let is_it = |known: &String| crate::directory::same(known.as_bytes(), password.as_bytes());
+        if board.taking.get(&device).is_some_and(is_it) {
+            return true;
+        }
         let Some((row, known)) = board.passwords.get(&device) else { return false };
-        if !crate::directory::same(known.as_bytes(), password.as_bytes()) {
+        if !is_it(known) {
             return false;
         }
         let id = row.id;
@@ -418,6 +425,7 @@ impl Downlink for Desk {
         {
             // Its command had ended in doubt, which is over.
             row.step(now, State::Done, "password_used", String::new());
+            board.taking.insert(device, password.clone());
             board.adopt.push((row, password));
         }
         drop(board);

@@ -210,6 +210,7 @@ impl Keeper {
                 self.desk.board().adopt.extend(taken.into_iter().skip(at));
                 return Err(error);
             }
+            self.desk.board().taking.remove(&row.device);
             self.desk.publish(row.clone());
         }
         Ok(())

@@ -8,7 +8,9 @@ use crate::mqtt::session::lock;
 use ::metrics::counter;
 use bytes::Bytes;
 use model::downlink::Told;
+use model::envelope::ProtocolKind;
 use model::id::DeviceId;
+use model::principal::DeviceAtEdge;
 use protocol::mqtt::topic::{self, Topic, TopicKind};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,9 +31,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     /// The device speaks here: its commands come here.
-    pub(in crate::mqtt) fn attach(&mut self, device: DeviceId, code: &Arc<str>) {
+    pub(in crate::mqtt) fn attach(&mut self, row: &DeviceAtEdge) {
+        let (device, code) = (row.id, &row.code);
         let known = self.commanded.iter().any(|one| one.device == device);
-        if known || self.commanded.len() >= COMMANDED_MAX {
+        // One behind a modem is told by the session that its frames have.
+        if known || row.protocol != ProtocolKind::Mqtt || self.commanded.len() >= COMMANDED_MAX {
             return;
         }
         let topic = Topic::Device { device: code, kind: TopicKind::Command }.to_string().into();
