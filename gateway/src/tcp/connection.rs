@@ -16,7 +16,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-const READ_BYTES: usize = 4 * 1024;
+/// First size of a read buffer: a frame fits, and thousands of quiet connections cost little. One that fills it gets the larger one.
+const READ_BYTES: usize = 512;
+const READ_BYTES_MAX: usize = 4 * 1024;
 /// The wall clock may be set back; then the session is asked again after so long.
 const RING_MS_MAX: i64 = 60_000;
 /// A session is asked no more often than this.
@@ -153,7 +155,13 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
                         ended = true;
                         Ok(())
                     }
-                    Ok(count) => self.on_read(buffer.get(..count).unwrap_or_default()).await,
+                    Ok(count) => {
+                        let step = self.on_read(buffer.get(..count).unwrap_or_default()).await;
+                        if count == buffer.len() && count < READ_BYTES_MAX {
+                            buffer.resize(READ_BYTES_MAX, 0);
+                        }
+                        step
+                    }
                     Err(_) => Err(CloseReason::Io),
                 },
             };
