@@ -1,8 +1,10 @@
 //! What a JT/T 808 connection decides.
 
+mod commands;
+
 use super::attachments::{Ask, Asking, Attachments};
 use super::trains::{Part, Say, Trains};
-use crate::downlink::jt808::{Exchange, Outcome};
+use crate::downlink::jt808::Exchange;
 use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
@@ -428,54 +430,6 @@ impl Jt808Session {
         let Some(phone) = phone else { return };
         for say in self.trains.missing(now) {
             self.say(&phone, say, out);
-        }
-    }
-
-    /// Takes the next command, and gives up one that stands no more.
-    fn command_turn(&mut self, now: IngestTime, out: &mut Actions) {
-        let (edge, connection) = self.door.line();
-        if self.exchange.as_ref().is_some_and(|exchange| edge.downlink.stands(exchange.order.id, connection)) {
-            return;
-        }
-        self.exchange = None;
-        let Some(who) = &self.who else { return };
-        let (device, offset) = (who.device.id, who.device.offset_minutes);
-        let Some(order) = edge.downlink.take(device, connection) else { return };
-        let id = order.id;
-        match Exchange::start(order, (who.version, &who.phone), self.serial, offset, now) {
-            Ok((exchange, Outcome { bytes, told, .. })) => {
-                ::metrics::counter!(metrics::COMMANDS_SENT_TOTAL, "protocol" => "jt808").increment(1);
-                self.serial = self.serial.wrapping_add(exchange.serials());
-                self.exchange = Some(exchange);
-                out.send.extend(bytes);
-                if let Some(told) = told {
-                    edge.downlink.told(device, id, connection, told);
-                }
-            }
-            Err(told) => edge.downlink.told(device, id, connection, told),
-        }
-    }
-
-    fn heard_answer(&mut self, header: &Header, body: &[u8], now: IngestTime, out: &mut Actions) {
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.listens_to(header.id)) else { return };
-        let outcome = match header.packet {
-            // Its parts are put together elsewhere; that the last one came is enough here.
-            Some(packet) if packet.number < packet.total => return,
-            _ => exchange.hear(&Decoded::read(header, body).message, now),
-        };
-        self.answered(outcome, out);
-    }
-
-    fn answered(&mut self, outcome: Outcome, out: &mut Actions) {
-        let Some(exchange) = &self.exchange else { return };
-        let (device, id) = (exchange.order.device, exchange.order.id);
-        out.send.extend(outcome.bytes);
-        if outcome.ended {
-            self.exchange = None;
-        }
-        if let Some(told) = outcome.told {
-            let (edge, connection) = self.door.line();
-            edge.downlink.told(device, id, connection, told);
         }
     }
 
