@@ -339,6 +339,8 @@ fn publish<'a>(walk: &mut Walk<'a>, flags: u8, level: Option<Level>) -> Option<P
     let payload = walk.rest("payload", label("载荷", "payload"));
     if Topic::parse(topic).is_some_and(Topic::is_json) {
         explain_json(walk, payload, payload_at);
+    } else if Topic::parse(topic).is_some() {
+        walk.members(payload, payload_at);
     }
     Some(Publish { dup, qos, retain, topic, id, payload, payload_at })
 }

@@ -84,10 +84,10 @@ impl<'a> Topic<'a> {
         (name == THINGSBOARD_TELEMETRY).then_some(Self::Thingsboard)
     }
 
-    /// Whether what is published under it is JSON of [`super::payload`].
+    /// Whether what is published under it is JSON of [`super::payload`]; a reply to a command has a form of its own.
     pub const fn is_json(self) -> bool {
         match self {
-            Self::Device { kind, .. } => kind.is_upward(),
+            Self::Device { kind, .. } => kind.is_upward() && !matches!(kind, TopicKind::Reply),
             Self::Thingsboard => true,
         }
     }
