@@ -17,6 +17,7 @@ fn titles(file: &[u8]) -> BTreeSet<String> {
 }
 
 /// Names of all test functions of the workspace.
+#[expect(clippy::unwrap_used, reason = "a test")]
 fn tests(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
@@ -24,7 +25,7 @@ fn tests(folder: &Path, found: &mut BTreeSet<String>) {
             if !matches!(name.as_str(), "target" | "node_modules" | "web") && !name.starts_with('.') {
                 tests(&path, found);
             }
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let mut is_test = false;
             for line in text.lines().map(str::trim) {

@@ -15,7 +15,7 @@ use model::time::EventTime;
 use std::time::Duration;
 
 /// How long a command waits when nobody says.
-const WAIT: Duration = Duration::from_secs(86_400);
+const WAIT: Duration = Duration::from_hours(24);
 
 pub(crate) async fn list(
     State(state): State<AppState>,

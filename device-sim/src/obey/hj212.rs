@@ -107,7 +107,6 @@ impl Obedient {
     fn answer(&mut self, cn: &str, message: &Message<'_>, now_ms: i64) -> Answer {
         let number = |key| message.plain(key).and_then(|text| text.parse::<u32>().ok());
         match cn {
-            "1000" => Answer::done(),
             "1011" => Answer::says(cn, format!("SystemTime={}", stamp(now_ms + self.ahead_ms))),
             "1012" => match message.plain("SystemTime").and_then(read_stamp) {
                 Some(told) => {
@@ -139,7 +138,7 @@ impl Obedient {
                 }
                 None => Answer::not(ExeRtn::BadCondition),
             },
-            "2011" | "2021" | "3011" | "3012" | "3013" => Answer::done(),
+            "1000" | "2011" | "2021" | "3011" | "3012" | "3013" => Answer::done(),
             "2012" | "2022" => Answer::Notice,
             "2051" => self.history(cn, message, MINUTE_MS),
             "2061" => self.history(cn, message, HOUR_MS),

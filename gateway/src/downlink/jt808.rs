@@ -16,6 +16,7 @@ use protocol::jt808::{
     parameter_of_number, parameter_of_text, split, time_bcd, to_gbk,
 };
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// The first wait for an answer.
 const ANSWER_MS: i64 = 10_000;
@@ -78,6 +79,39 @@ fn body(command: &Command, version: Version, offset_minutes: i32) -> Result<(u16
             }
             write(&Message::AlarmConfirmation(AlarmConfirmation { serial: *serial, kinds: *kinds }))
         }
+        Command::Jt808Text { .. } | Command::Jt808Photo { .. } => shown_and_seen(command, version),
+        Command::Jt808DeleteAreas { shape, ids } => {
+            listed("ids", ids.len(), 0..=LIST_MAX)?;
+            let ids = AreaIds { ids: ids.clone() };
+            write(&match shape {
+                AreaShape::Circle => Message::CirclesDeleted(ids),
+                AreaShape::Rectangle => Message::RectanglesDeleted(ids),
+                AreaShape::Polygon => Message::PolygonsDeleted(ids),
+                AreaShape::Route => Message::RoutesDeleted(ids),
+            })
+        }
+        Command::Jt808GetAreas { shape, ids } => {
+            listed("ids", ids.len(), 0..=LIST_MAX)?;
+            let kind = match shape {
+                AreaShape::Circle => 1,
+                AreaShape::Rectangle => 2,
+                AreaShape::Polygon => 3,
+                AreaShape::Route => 4,
+            };
+            write(&Message::AreasWanted(AreasWanted { kind, ids: ids.clone() }))
+        }
+        Command::Jt808Circles { .. }
+        | Command::Jt808Rectangles { .. }
+        | Command::Jt808Polygon(_)
+        | Command::Jt808Route { .. } => areas(command, version, offset_minutes),
+        _ => Err(Wrong::new("kind", "is no command of JT/T 808")),
+    }
+}
+
+/// What the driver reads and the camera sees.
+fn shown_and_seen(command: &Command, version: Version) -> Result<(u16, Vec<u8>), Wrong> {
+    let write = |message: &Message<'_>| Ok((message.id(), encode_body(version, message)));
+    match command {
         Command::Jt808Text { text, urgent, display, speak, sign } => {
             if text.trim().is_empty() {
                 return Err(Wrong::new("text", "write the text"));
@@ -110,31 +144,7 @@ fn body(command: &Command, version: Version, offset_minutes: i32) -> Result<(u16
                 chroma: 128,
             }))
         }
-        Command::Jt808DeleteAreas { shape, ids } => {
-            listed("ids", ids.len(), 0..=LIST_MAX)?;
-            let ids = AreaIds { ids: ids.clone() };
-            write(&match shape {
-                AreaShape::Circle => Message::CirclesDeleted(ids),
-                AreaShape::Rectangle => Message::RectanglesDeleted(ids),
-                AreaShape::Polygon => Message::PolygonsDeleted(ids),
-                AreaShape::Route => Message::RoutesDeleted(ids),
-            })
-        }
-        Command::Jt808GetAreas { shape, ids } => {
-            listed("ids", ids.len(), 0..=LIST_MAX)?;
-            let kind = match shape {
-                AreaShape::Circle => 1,
-                AreaShape::Rectangle => 2,
-                AreaShape::Polygon => 3,
-                AreaShape::Route => 4,
-            };
-            write(&Message::AreasWanted(AreasWanted { kind, ids: ids.clone() }))
-        }
-        Command::Jt808Circles { .. }
-        | Command::Jt808Rectangles { .. }
-        | Command::Jt808Polygon(_)
-        | Command::Jt808Route { .. } => areas(command, version, offset_minutes),
-        _ => Err(Wrong::new("kind", "is no command of JT/T 808")),
+        _ => Err(Wrong::new("kind", "is no text or picture")),
     }
 }
 
@@ -545,11 +555,19 @@ fn shown(parameter: &Parameter<'_>) -> Value {
         jt808::ParameterValue::Byte(number) => json!(number),
         jt808::ParameterValue::Text(text) => json!(jt808::gbk(text)),
         jt808::ParameterValue::Bytes(bytes) => {
-            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            json!(hex(bytes))
         }
     };
     let name = parameter.label().map(|label| label.zh);
     json!({ "id": parameter.id, "name": name, "value": value })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }
 
 fn plain(field: &[u8]) -> String {

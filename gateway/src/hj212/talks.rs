@@ -19,7 +19,7 @@ const SYSTEM: &str = "91";
 #[derive(Debug, Default)]
 pub(super) struct Talks {
     voices: Vec<(DeviceId, Voice)>,
-    talks: Vec<Talk>,
+    open: Vec<Talk>,
     numbers: QnSource,
 }
 
@@ -54,12 +54,12 @@ impl Talks {
         message: &Message<'_>,
         now: IngestTime,
     ) {
-        let Some(at) = self.talks.iter().position(|talk| talk.order.device == device) else { return };
-        let Some(talk) = self.talks.get_mut(at) else { return };
+        let Some(at) = self.open.iter().position(|talk| talk.order.device == device) else { return };
+        let Some(talk) = self.open.get_mut(at) else { return };
         let Outcome { told, ended, .. } = talk.hear(message, now);
         let id = talk.order.id;
         if ended {
-            self.talks.swap_remove(at);
+            self.open.swap_remove(at);
         }
         if let Some(told) = told {
             edge.downlink.told(device, id, connection, told);
@@ -68,12 +68,12 @@ impl Talks {
 
     /// Somebody called: commands to take, or one that stands no more.
     pub(super) fn turn(&mut self, (edge, connection): (&Edge, u64), now: IngestTime, out: &mut Actions) {
-        self.talks.retain(|talk| edge.downlink.stands(talk.order.id, connection));
+        self.open.retain(|talk| edge.downlink.stands(talk.order.id, connection));
         let free: Vec<DeviceId> = self
             .voices
             .iter()
             .map(|(device, _)| *device)
-            .filter(|device| self.talks.iter().all(|talk| talk.order.device != *device))
+            .filter(|device| self.open.iter().all(|talk| talk.order.device != *device))
             .collect();
         for device in free {
             if let Some(order) = edge.downlink.take(device, connection) {
@@ -94,7 +94,7 @@ impl Talks {
                     ::metrics::counter!(metrics::TIMES_TOLD_TOTAL).increment(1);
                 }
                 out.send.extend(outcome.frame.unwrap_or_default());
-                self.talks.push(talk);
+                self.open.push(talk);
                 if let Some(told) = outcome.told {
                     edge.downlink.told(device, id, connection, told);
                 }
@@ -104,13 +104,13 @@ impl Talks {
     }
 
     pub(super) fn next_time(&self) -> Option<IngestTime> {
-        self.talks.iter().map(Talk::next_time).fold(None, sooner)
+        self.open.iter().map(Talk::next_time).fold(None, sooner)
     }
 
     pub(super) fn on_time(&mut self, (edge, connection): (&Edge, u64), now: IngestTime, out: &mut Actions) {
         let mut told: Vec<(DeviceId, model::id::CommandId, Told)> = Vec::new();
         let voices = &self.voices;
-        self.talks.retain_mut(|talk| {
+        self.open.retain_mut(|talk| {
             let Order { device, id, .. } = talk.order;
             let Some((_, voice)) = voices.iter().find(|(known, _)| *known == device) else { return false };
             let outcome = talk.on_time(voice, &password(edge, device), now);

@@ -9,6 +9,7 @@ use crate::intake::Carried;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Door, Opening, Session};
 use bytes::Bytes;
+use commands::Voice;
 use model::envelope::{Channel, Envelope, Position, ProtocolKind, edge_remark};
 use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Principal, Registration, Strictness};
@@ -49,6 +50,8 @@ pub struct Jt808Session {
     trains: Trains,
     /// A command under way.
     exchange: Option<Exchange>,
+    /// How the device that may be sent to here is addressed.
+    voice: Option<Voice>,
     /// A terminal whose hold on the phone is being written down.
     registering: Option<Registering>,
     /// Behind a modem: whose frames alone are taken, whatever the terminal's code.
@@ -70,7 +73,6 @@ struct Registering {
 #[derive(Debug)]
 struct Identity {
     phone: Phone,
-    version: Version,
     principal: Arc<Principal>,
     device: Arc<DeviceAtEdge>,
     /// Of the directory, when this was last found true.
@@ -104,6 +106,7 @@ impl Jt808Session {
             pending: VecDeque::new(),
             trains: Trains::default(),
             exchange: None,
+            voice: None,
             registering: None,
             asking: attachments.map(Asking::new),
             carried: None,
@@ -149,6 +152,7 @@ impl Jt808Session {
         if let Some(older) = self.door.enter(device.id, now) {
             older.cut();
         }
+        self.voice = Some(Voice::of(header, &device));
         Some((device, principal))
     }
 
@@ -329,7 +333,8 @@ impl Jt808Session {
         if let Some(older) = self.door.enter(device.id, now) {
             older.cut();
         }
-        self.who = Some(Identity { phone: header.phone, version: header.version, principal, device, revision });
+        self.voice = Some(Voice::of(header, &device));
+        self.who = Some(Identity { phone: header.phone, principal, device, revision });
         self.reply(header, OK, out);
     }
 
@@ -372,7 +377,7 @@ impl Jt808Session {
 
     fn forget(&mut self, now: IngestTime) {
         if let Some(who) = self.who.take() {
-            self.exchange = None;
+            (self.exchange, self.voice) = (None, None);
             self.door.leave(who.device.id, now);
         }
     }
@@ -555,12 +560,7 @@ impl Session for Jt808Session {
     fn on_time(&mut self, now: IngestTime, out: &mut Actions) {
         let phone = self.who.as_ref().map(|who| who.phone);
         self.ask_again(phone, now, out);
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.next_time() <= now) else { return };
-        let outcome = exchange.on_time(now);
-        if !outcome.bytes.is_empty() {
-            ::metrics::counter!(metrics::COMMANDS_AGAIN_TOTAL, "protocol" => "jt808").increment(1);
-        }
-        self.answered(outcome, out);
+        self.command_time(now, out);
     }
 
     fn waits(&self) -> bool {

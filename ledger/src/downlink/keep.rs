@@ -23,7 +23,7 @@ const OUT_OF_ORDER: i64 = 1_000;
 /// Between two looks at them.
 const LOOK_BACK_MS: i64 = 5_000;
 /// How long the time that a device asked for may wait to be told.
-const TIME_WAIT: Duration = Duration::from_secs(600);
+const TIME_WAIT: Duration = Duration::from_mins(10);
 const DAY_MS: i64 = 86_400_000;
 
 impl Ledger {
@@ -127,7 +127,9 @@ impl Keeper {
             }
         }
         drop(board);
-        fresh.into_iter().for_each(|row| self.desk.publish(row));
+        for row in fresh {
+            self.desk.publish(row);
+        }
         Ok(())
     }
 
@@ -166,7 +168,9 @@ impl Keeper {
         }
         board.forget_ended(changed.iter().map(|row| row.id));
         drop(board);
-        told.into_iter().for_each(|row| self.desk.publish(row));
+        for row in told {
+            self.desk.publish(row);
+        }
         wake_all(wakes);
         // What came meanwhile, and the next of each line.
         self.desk.poke_if_more();

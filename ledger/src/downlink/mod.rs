@@ -35,7 +35,7 @@ pub(crate) const LIST_MAX: u32 = 200;
 pub(crate) const KEPT_DAYS: i64 = 366;
 /// How long a command may wait.
 pub const WAIT_MIN: Duration = Duration::from_secs(10);
-pub const WAIT_MAX: Duration = Duration::from_secs(7 * 86_400);
+pub const WAIT_MAX: Duration = Duration::from_hours(168);
 
 /// Orders and lists. Cheap to make: `ledger.commands()`.
 #[derive(Debug, Clone)]

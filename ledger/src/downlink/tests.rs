@@ -12,7 +12,7 @@ use model::seams::DeviceDirectory as _;
 use model::time::ManualClock;
 
 const LOGGER: DeviceId = DeviceId(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const ASK: Command = Command::Hj212GetTime { pol: None };
 const ONCE: Command = Command::Hj212KeepSample;
 

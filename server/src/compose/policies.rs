@@ -24,7 +24,7 @@ const AT_ONCE: i64 = 32;
 /// Between two of one logger.
 const PAUSE_MS: i64 = 600_000;
 /// How long an order waits.
-const WAIT: Duration = Duration::from_secs(6 * 3_600);
+const WAIT: Duration = Duration::from_hours(6);
 /// Between two looks at what is to be asked for.
 const LOOK: Duration = Duration::from_secs(2);
 /// How far back the newest record is looked for.

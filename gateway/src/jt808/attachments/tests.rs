@@ -22,17 +22,19 @@ use tokio::task::JoinHandle;
 const V: Version = Version::V2013;
 const NAME: &[u8] = b"00_65_6502_0_alarm.jpg";
 
+type Kept = Arc<Mutex<Vec<(DeviceId, Vec<u8>)>>>;
+
 /// Names a blob by its length and first byte.
 #[derive(Debug, Default)]
 struct Shelf {
-    kept: Arc<Mutex<Vec<(DeviceId, Vec<u8>)>>>,
+    kept: Kept,
     full: bool,
 }
 
 #[derive(Debug)]
 struct Page {
     bytes: Vec<u8>,
-    kept: Arc<Mutex<Vec<(DeviceId, Vec<u8>)>>>,
+    kept: Kept,
     full: bool,
 }
 
@@ -72,7 +74,7 @@ impl BlobFile for Page {
 
 struct Bench {
     world: World,
-    kept: Arc<Mutex<Vec<(DeviceId, Vec<u8>)>>>,
+    kept: Kept,
     terminals: SocketAddr,
     files: SocketAddr,
     cancel: CancellationToken,
@@ -237,7 +239,7 @@ async fn asked(bench: &Bench) -> (Wire, Vec<u8>) {
 async fn a_file_is_complete_when_it_and_the_event_that_names_it_are_on_disk() {
     let bench = Bench::new(false).await;
     let (_terminal, number) = asked(&bench).await;
-    let picture: Vec<u8> = [&[0xFF, 0xD8, 0xFF][..], &[0x7e; 150_000]].concat();
+    let picture: Vec<u8> = [&[0xFF, 0xD8, 0xFF][..], &vec![0x7e; 150_000]].concat();
     let size = u32::try_from(picture.len()).unwrap();
     let mut files = Wire::connect(bench.files, 1).await;
     assert_eq!(files.list(alarm(2), &number, &[(NAME, size)]).await, 0);
@@ -285,10 +287,11 @@ async fn only_alarms_that_we_asked_for_are_let_in_from_their_own_phone() {
     assert_eq!(thief.list(alarm(2), &number, &[(NAME, 9)]).await, 1);
     assert_eq!(files.list(alarm(2), &number, &[(NAME, 9)]).await, 0, "the right one still is");
     assert_eq!(bench.kept.lock().unwrap().len(), 0);
-    let refusals = bench.world.doorstep.refusals.lock().unwrap();
-    assert_eq!(refusals.len(), 5, "{refusals:?}");
-    assert!(refusals.iter().all(|one| one.detail.starts_with("attachments: ")));
-    drop(refusals);
+    {
+        let refusals = bench.world.doorstep.refusals.lock().unwrap();
+        assert_eq!(refusals.len(), 5, "{refusals:?}");
+        assert!(refusals.iter().all(|one| one.detail.starts_with("attachments: ")));
+    }
     bench.stop().await;
 }
 

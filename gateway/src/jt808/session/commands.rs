@@ -4,8 +4,26 @@ use super::Jt808Session;
 use crate::downlink::jt808::{Exchange, Outcome};
 use crate::metrics;
 use crate::tcp::Actions;
+use model::id::DeviceId;
+use model::principal::DeviceAtEdge;
 use model::time::IngestTime;
-use protocol::jt808::{Decoded, Header};
+use protocol::jt808::{Decoded, Header, Phone, Version};
+
+/// How a device is addressed, as it addresses us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Voice {
+    device: DeviceId,
+    offset_minutes: i32,
+    version: Version,
+    phone: Phone,
+}
+
+impl Voice {
+    pub(super) fn of(header: &Header, device: &DeviceAtEdge) -> Self {
+        let Header { version, phone, .. } = *header;
+        Self { device: device.id, offset_minutes: device.offset_minutes, version, phone }
+    }
+}
 
 impl Jt808Session {
     /// Takes the next command, and gives up one that stands no more.
@@ -15,11 +33,10 @@ impl Jt808Session {
             return;
         }
         self.exchange = None;
-        let Some(who) = &self.who else { return };
-        let (device, offset) = (who.device.id, who.device.offset_minutes);
+        let Some(Voice { device, offset_minutes, version, phone }) = self.voice else { return };
         let Some(order) = edge.downlink.take(device, connection) else { return };
         let id = order.id;
-        match Exchange::start(order, (who.version, &who.phone), self.serial, offset, now) {
+        match Exchange::start(order, (version, &phone), self.serial, offset_minutes, now) {
             Ok((exchange, Outcome { bytes, told, .. })) => {
                 ::metrics::counter!(metrics::COMMANDS_SENT_TOTAL, "protocol" => "jt808").increment(1);
                 self.serial = self.serial.wrapping_add(exchange.serials());
@@ -54,5 +71,14 @@ impl Jt808Session {
             let (edge, connection) = self.door.line();
             edge.downlink.told(device, id, connection, told);
         }
+    }
+
+    pub(super) fn command_time(&mut self, now: IngestTime, out: &mut Actions) {
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.next_time() <= now) else { return };
+        let outcome = exchange.on_time(now);
+        if !outcome.bytes.is_empty() {
+            ::metrics::counter!(metrics::COMMANDS_AGAIN_TOTAL, "protocol" => "jt808").increment(1);
+        }
+        self.answered(outcome, out);
     }
 }

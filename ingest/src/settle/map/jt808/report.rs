@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(told.remarks[0].0, "inflated_too_large");
         assert_eq!(attribute(&told, "data"), "");
         // Many blocks one behind the other are one block.
-        let told = of_compressed(&packed(&[0; 40_000]).repeat(1_000));
+        let told = of_compressed(&packed(&vec![0; 40_000]).repeat(1_000));
         assert_eq!(told.remarks[0].0, "inflated_too_large");
     }
 
