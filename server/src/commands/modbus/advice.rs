@@ -7,6 +7,7 @@ use protocol::modbus::Block;
 use std::fmt::Write;
 
 /// What went wrong, and where to look, most likely first.
+#[expect(clippy::too_many_lines, reason = "a table of words")]
 pub(super) fn failure(failure: &Failure, address: &str, language: Language) -> String {
     let mut out = String::new();
     let (what, look): (&str, &[(&str, &str)]) = match failure {

@@ -153,7 +153,7 @@ fn fits(words: &[u16], kind: Kind, order: Order) -> bool {
 
 /// Short, and never a long row of zeros.
 fn number(value: f64) -> String {
-    if value == value.trunc() && value.abs() < 1e12 {
+    if value.fract().abs() < f64::EPSILON && value.abs() < 1e12 {
         return format!("{value:.0}");
     }
     if FRACTION.contains(&value.abs()) { format!("{value:.3}") } else { format!("{value:.2e}") }
@@ -176,7 +176,7 @@ pub(super) fn map(profile: &DeviceProfile, reading: &Reading, language: Language
             decode(reading, std::slice::from_ref(&point)).first().map_or(Err(ValueProblem::NotRead), |o| o.value);
         match value {
             Ok(value) => {
-                line(&mut out, &format!("{head} {:<12} {}", number(value), canonical(profile, &register.code, value)))
+                line(&mut out, &format!("{head} {:<12} {}", number(value), canonical(profile, &register.code, value)));
             }
             Err(problem) => line(&mut out, &format!("{head} ✗ {}", why(problem, language))),
         }
