@@ -145,7 +145,7 @@ fn impossible_packets_are_quarantined_and_take_no_room() {
     let most = u16::try_from(SettleConfig::default().train_packets_max).unwrap();
     for (total, number) in [(most + 1, 1), (3, 0), (3, 4)] {
         let out = world.put(&raw(1, Some(Packet { total, number }), id::MEDIA, b"part"));
-        assert_eq!(reason(&out), Some(Reason::Incomplete));
+        assert_eq!(reason(&out), Some(Reason::NotUnderstood));
     }
     assert!(world.settle.carry().is_empty());
 }
