@@ -63,7 +63,9 @@ impl Broker {
             Kind::Rabbit => self.rabbit()?,
         };
         self.running = Some(Running::start(&format!("{:?}", self.kind), command, &self.folder.join("log"))?);
-        tools::accepts(&self.address()).await
+        // RabbitMQ compiles and makes its database first; on two busy cores that takes a while.
+        let limit = Duration::from_secs(if self.kind == Kind::Rabbit { 120 } else { 30 });
+        tools::accepts_within(&self.address(), limit).await
     }
 
     /// SIGTERM: it keeps what it has.

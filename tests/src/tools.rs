@@ -60,7 +60,11 @@ async fn answers(url: &str) -> Result<()> {
 }
 
 pub(crate) async fn accepts(address: &str) -> Result<()> {
-    eventually(&format!("{address} accepts"), LIMIT, || async {
+    accepts_within(address, LIMIT).await
+}
+
+pub(crate) async fn accepts_within(address: &str, limit: Duration) -> Result<()> {
+    eventually(&format!("{address} accepts"), limit, || async {
         Ok(tokio::net::TcpStream::connect(address).await.ok().map(drop))
     })
     .await
