@@ -65,7 +65,7 @@ test('a command for a device that is away waits and can be cancelled', async ({ 
     const code = `away-${Date.now()}`
     const profiles = await api<{ code: string; protocol: string }[]>(page, 'GET', '/profiles')
     const profile = profiles.find((one) => one.protocol === 'hj212')?.code
-    return api<{ device: number }>(page, 'POST', '/devices', { code, protocol: 'hj212', identity: code.toUpperCase(), profile })
+    return api<{ device: number }>(page, 'POST', '/devices', { code, protocol: 'hj212', identity: `AWAY${Date.now()}`, profile })
   })()
   await page.goto(`/devices/${made.device}?tab=commands`)
   await page.getByTestId('command-order').click()
