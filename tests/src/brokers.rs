@@ -128,6 +128,13 @@ impl Broker {
             .path();
         let erlang = root.join("usr/lib/erlang");
         let path = format!("{}:{}", erlang.join("bin").display(), "/usr/local/bin:/usr/bin:/bin");
+        // Its port mapper first: RabbitMQ does not always wait for one that it starts itself.
+        let mapper = Command::new(erlang.join("bin/epmd"))
+            .args(["-port", &(self.ports + 3).to_string(), "-address", "127.0.0.1", "-daemon"])
+            .env("LD_LIBRARY_PATH", root.join("usr/lib/x86_64-linux-gnu"))
+            .status()
+            .context("start Erlang's port mapper")?;
+        anyhow::ensure!(mapper.success(), "Erlang's port mapper ended with {mapper}");
         let mut command = Command::new(home.join("sbin/rabbitmq-server"));
         command
             // Where Erlang leaves its dumps.
