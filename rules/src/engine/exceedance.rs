@@ -500,6 +500,7 @@ const SKIPPED: Reading = Reading {
     place: None,
     version: 0,
     seq: 0,
+    falling: false,
 };
 const ALWAYS: Terms = Terms { for_ms: 0, count_min: 1, clear_ms: 0, gap_ms: i64::MAX };
 /// Samples of a slot kept one by one, so that each can be revised.

@@ -243,6 +243,7 @@ impl Walker {
             place: Some(point.place()),
             version: version.number,
             seq: point.seq,
+            falling: false,
         };
         if let Measured::Distance { m, permit, half_width_m } = point.measured
             && version.active
