@@ -77,6 +77,8 @@ pub(crate) struct Reads {
     pub(crate) happenings: bool,
     /// Bit n: facts of the kind of number n.
     pub(crate) facts: u32,
+    /// It looks at our outages in `step`: a new one makes it walk again.
+    pub(crate) outages: bool,
 }
 
 /// One record, or one fact of the first stage, as far as the rules of the group read it.
@@ -178,13 +180,21 @@ pub(crate) struct Output {
 /// One version of a rule in one group; see the module.
 pub(crate) trait Judge: std::fmt::Debug + Send + Sync {
     /// Takes what it needs from the registers: limits, permits, zones. Keep it behind an `Arc`; judges are cloned often.
-    fn plan(&mut self, scene: &Scene<'_>);
+    /// False: nothing that it judges by is other than before, so the group need not walk again.
+    fn plan(&mut self, scene: &Scene<'_>) -> bool;
 
-    /// The next observation in event-time order.
+    /// The next observation in event-time order. Must not look at `scene.now`.
     fn step(&mut self, seen: &Observation, scene: &Scene<'_>, out: &mut Output);
 
     /// Stretches that last. May look at `scene.now` for how long nothing came; changes nothing.
     fn standing(&self, scene: &Scene<'_>, into: &mut Vec<Stretch>);
+
+    /// How many stretches last, whatever the time. Asked after each step, so it should be cheap.
+    fn lasts(&self, scene: &Scene<'_>) -> usize {
+        let mut all = Vec::new();
+        self.standing(scene, &mut all);
+        all.len()
+    }
 
     /// The journal time from which on `standing` may give something else though nothing came.
     fn due(&self, _scene: &Scene<'_>) -> i64 {
@@ -315,6 +325,7 @@ impl Reads {
             fixes: self.fixes | other.fixes,
             happenings: self.happenings | other.happenings,
             facts: self.facts | other.facts,
+            outages: self.outages | other.outages,
         }
     }
 }

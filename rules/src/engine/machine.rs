@@ -94,18 +94,19 @@ impl Stretch {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Signal {
     Over,
     Between,
     Clear,
     /// Cannot be judged; as if it were not there.
+    #[default]
     Skip,
     /// The rule does not apply here: no limit, no permit in force, the rule switched off.
     Stop,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reading {
     pub(crate) at: i64,
     pub(crate) signal: Signal,
@@ -118,6 +119,10 @@ pub(crate) struct Reading {
     pub(crate) seq: u64,
     /// The extreme is the least value, not the greatest.
     pub(crate) falling: bool,
+    /// See [`Stretch`]; of the reading that a stretch begins with.
+    pub(crate) subject: i64,
+    pub(crate) device: i64,
+    pub(crate) lane: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,9 +202,9 @@ impl Machine {
                     place: reading.place,
                     version: reading.version,
                     evidence: [reading.seq; 3],
-                    subject: 0,
-                    device: 0,
-                    lane: 0,
+                    subject: reading.subject,
+                    device: reading.device,
+                    lane: reading.lane,
                 });
                 self.phase = if terms.for_ms == 0 && terms.count_min <= 1 {
                     Phase::Active { stretch, clear_since: None }
