@@ -50,7 +50,16 @@ impl Engine {
             Object::Installation(row) => {
                 self.judge_again(&moment, facts, out, |key| key.device == row.device);
             }
-            Object::Office(_) | Object::Calendar(_) => {}
+            Object::Office(_)
+            | Object::Calendar(_)
+            | Object::Area(_)
+            | Object::Notice(_)
+            | Object::NightPermit(_)
+            | Object::Cleaning(_)
+            | Object::Manifest(_)
+            | Object::Maintenance(_)
+            | Object::Schedule(_)
+            | Object::Background(_) => {}
         }
     }
 
