@@ -6,6 +6,8 @@ pub(crate) mod codec;
 mod corridor;
 mod exceedance;
 #[expect(dead_code, reason = "the groups, which call it, are the next step")]
+pub(crate) mod geo;
+#[expect(dead_code, reason = "the groups, which call it, are the next step")]
 pub(crate) mod judge;
 mod key;
 mod limits;
@@ -61,6 +63,8 @@ pub struct Engine {
     next_id: i64,
     last_tick: i64,
     outages: Outages,
+    /// Follows from the facts.
+    atlas: geo::Atlas,
     timelines: Vec<Timeline>,
     counters: Counters,
     keys: Vec<Key>,
@@ -86,6 +90,7 @@ impl Engine {
             next_id: 1,
             last_tick: i64::MIN,
             outages: Outages::default(),
+            atlas: geo::Atlas::of(facts),
             timelines: Vec::new(),
             counters: Counters::default(),
             keys: Vec::new(),

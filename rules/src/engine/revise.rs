@@ -17,6 +17,7 @@ impl Engine {
         out: &mut Vec<EpisodeChange>,
     ) {
         let moment = Moment { position, at: revision.at };
+        self.atlas.apply(&revision.object);
         match &revision.object {
             Object::Rule(version) => {
                 if let Some(rule) = self.on_rule(version, revision.at.0) {
