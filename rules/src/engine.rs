@@ -5,6 +5,8 @@
 pub(crate) mod codec;
 mod corridor;
 mod exceedance;
+#[expect(dead_code, reason = "the judges of trucks and gates, which call it, are the next step")]
+pub(crate) mod geo;
 mod group;
 mod group_state;
 mod groups;
@@ -68,6 +70,8 @@ pub struct Engine {
     next_id: i64,
     last_tick: i64,
     outages: Outages,
+    /// Follows from the facts.
+    atlas: geo::Atlas,
     timelines: Vec<Timeline>,
     counters: Counters,
     keys: Vec<Key>,
@@ -86,6 +90,7 @@ macro_rules! parts {
             timelines: &$engine.timelines,
             outages: &$engine.outages,
             facts: $facts,
+            atlas: &$engine.atlas,
             moment: $moment,
             next_id: &mut $engine.next_id,
             scratch: &mut $engine.scratch,
@@ -111,6 +116,7 @@ impl Engine {
             next_id: 1,
             last_tick: i64::MIN,
             outages: Outages::default(),
+            atlas: geo::Atlas::of(facts),
             timelines: Vec::new(),
             counters: Counters::default(),
             keys: Vec::new(),

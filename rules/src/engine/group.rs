@@ -9,6 +9,7 @@
 //! from before the horizon is counted and not judged.
 
 use super::Counters;
+use super::geo::Atlas;
 use super::judge::{Fact, GroupKey, Observation, Output, Place, Reads, Scene};
 use super::machine::Stretch;
 use super::outages::Outages;
@@ -80,6 +81,7 @@ pub(super) struct Around<'a> {
     pub(super) timelines: &'a [Timeline],
     pub(super) outages: &'a Outages,
     pub(super) facts: &'a Facts,
+    pub(super) atlas: &'a Atlas,
     pub(super) now: i64,
 }
 
@@ -100,6 +102,7 @@ macro_rules! scene {
     ($self:ident, $around:ident, $timeline:expr) => {
         Scene {
             facts: $around.facts,
+            atlas: $around.atlas,
             outages: $around.outages,
             timeline: $timeline,
             group: &$self.key,

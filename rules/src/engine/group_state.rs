@@ -65,6 +65,7 @@ impl Group {
             let rule = around.timelines.iter().position(|timeline| timeline.code == code)?;
             let scene = Scene {
                 facts: around.facts,
+                atlas: around.atlas,
                 outages: around.outages,
                 timeline: around.timelines.get(rule)?,
                 group: &group.key,

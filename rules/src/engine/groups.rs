@@ -4,6 +4,7 @@
 //! event that names a number plate goes to that plate's group besides. Facts of the first stage are handed to the groups of
 //! the second within the same item, in the order in which they were found.
 
+use super::geo::Atlas;
 use super::group::{Around, Group, Member, Told};
 use super::judge::{Fact, GroupKey, Key, Observation, Output, Reads, Source, plate};
 use super::machine::Stretch;
@@ -52,6 +53,7 @@ pub(super) struct Parts<'a> {
     pub(super) timelines: &'a [Timeline],
     pub(super) outages: &'a Outages,
     pub(super) facts: &'a Facts,
+    pub(super) atlas: &'a Atlas,
     pub(super) moment: Moment,
     pub(super) next_id: &'a mut i64,
     pub(super) scratch: &'a mut Vec<Stretch>,
@@ -65,6 +67,7 @@ macro_rules! with {
             timelines: $parts.timelines,
             outages: $parts.outages,
             facts: $parts.facts,
+            atlas: $parts.atlas,
             now: $parts.moment.at.0,
         };
         let $told = &mut Told {

@@ -24,6 +24,7 @@
 //! rule and group, stretches of one `lane` must not overlap. A stretch may name another subject or device than the group's.
 
 use super::codec::{Reader, Writer};
+use super::geo::Atlas;
 use super::machine::{Machine, Stretch};
 use super::outages::Outages;
 use super::timeline::Timeline;
@@ -194,6 +195,8 @@ pub(crate) enum FactKind {
 pub(crate) struct Scene<'a> {
     /// The registers as of the item.
     pub(crate) facts: &'a Facts,
+    /// Zones, routes and plates, made of `facts` once for all.
+    pub(crate) atlas: &'a Atlas,
     /// Our own outages.
     pub(crate) outages: &'a Outages,
     /// All versions of the rule.

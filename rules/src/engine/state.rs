@@ -49,7 +49,13 @@ impl Engine {
     /// Groups that changed; one that was let go of has a row without bytes.
     fn save_groups(&mut self, rows: &mut Vec<StateRow>) {
         let facts = Facts::default();
-        let around = Around { timelines: &self.timelines, outages: &self.outages, facts: &facts, now: self.last_tick };
+        let around = Around {
+            timelines: &self.timelines,
+            outages: &self.outages,
+            facts: &facts,
+            atlas: &self.atlas,
+            now: self.last_tick,
+        };
         for key in std::mem::take(&mut self.groups.gone) {
             let (rule, subject) = key.name();
             rows.push(StateRow { rule, subject, device: 0, blob: Vec::new() });
@@ -112,7 +118,13 @@ impl Engine {
 
     fn read_group(&mut self, row: &StateRow, facts: &Facts, r: &mut Reader<'_>) -> Option<()> {
         let key = GroupKey::from_name(&row.rule, row.subject)?;
-        let around = Around { timelines: &self.timelines, outages: &self.outages, facts, now: self.last_tick };
+        let around = Around {
+            timelines: &self.timelines,
+            outages: &self.outages,
+            facts,
+            atlas: &self.atlas,
+            now: self.last_tick,
+        };
         let (group, members) = Group::read(key, &around, r)?;
         self.groups.restore(group, &members, &around);
         Some(())

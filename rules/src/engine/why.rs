@@ -27,6 +27,7 @@ impl Engine {
         let timeline = self.timelines.get(rule)?;
         let scene = Scene {
             facts,
+            atlas: &self.atlas,
             outages: &self.outages,
             timeline,
             group: &group.key,
@@ -69,7 +70,8 @@ impl Engine {
                 }
                 let newest = group.log.back().map_or(i64::MIN, |entry| entry.seen.at);
                 let (outages, key) = (&self.outages, &group.key);
-                let scene = Scene { facts, outages, timeline, group: key, now: self.last_tick, newest };
+                let atlas = &self.atlas;
+                let scene = Scene { facts, atlas, outages, timeline, group: key, now: self.last_tick, newest };
                 let Some((rule_version, judge)) = seat.head.live() else { continue };
                 let (as_of, state) = judge.state(&scene);
                 let last = group.log.iter().rev().find(|entry| entry.read_by & (1 << place) != 0);
@@ -92,8 +94,16 @@ impl Engine {
             for seat in &group.seats {
                 let Some(timeline) = self.timelines.get(seat.rule) else { continue };
                 let (outages, key) = (&self.outages, &group.key);
-                let scene =
-                    Scene { facts: &facts, outages, timeline, group: key, now: self.last_tick, newest: i64::MIN };
+                let atlas = &self.atlas;
+                let scene = Scene {
+                    facts: &facts,
+                    atlas,
+                    outages,
+                    timeline,
+                    group: key,
+                    now: self.last_tick,
+                    newest: i64::MIN,
+                };
                 all.extend(seat.track.episodes(&owner(&group.members, &scene), self.partition));
             }
         }
