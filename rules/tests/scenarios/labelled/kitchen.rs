@@ -10,8 +10,6 @@ use model::record::{Flag, RecordKind};
 /// What the logger says of one minute.
 #[derive(Debug, Clone)]
 pub struct Minute {
-    /// Minute of the local day.
-    pub of_day: i64,
     pub fume: f64,
     pub flag: Flag,
     /// Of purifier and fan.
@@ -56,7 +54,6 @@ impl Story {
             let on = if cooks { 1.0 } else { 0.0 };
             let noise = self.dice.real(-1.0, 1.0);
             let mut minute = Minute {
-                of_day,
                 fume: if cooks { 0.8 + 0.3 * noise } else { 0.12 + 0.05 * noise },
                 flag: Flag::Normal,
                 state_flag: Flag::Normal,

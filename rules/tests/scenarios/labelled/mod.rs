@@ -36,6 +36,16 @@ const fn innocent(rule: &'static str, name: &'static str, tell: fn(&mut story::S
     Scenario { rule, name, offends: false, tell }
 }
 
+/// The scenarios whose label and truth do not agree under a seed.
+pub fn contradictions(seed: u64) -> Vec<&'static str> {
+    let contradicts = |scenario: &&Scenario| {
+        let mut story = story::Story::new(seed);
+        (scenario.tell)(&mut story);
+        story.said.is_empty() || story.truths.iter().any(|truth| truth.rule == scenario.rule) != scenario.offends
+    };
+    rules::all().filter(contradicts).map(|scenario| scenario.name).collect()
+}
+
 /// Ways to offend and ways to be innocent, by rule.
 pub fn ways() -> BTreeMap<&'static str, (usize, usize)> {
     let mut ways: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
