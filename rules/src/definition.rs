@@ -39,6 +39,7 @@ use model::unit::Unit;
 use serde::{Deserialize, Serialize};
 
 pub use check::{check, duration_ms};
+pub(crate) use nearest::suggestion;
 
 /// One thing wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ pub(super) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>)
 }
 
 /// `write "fume"`, or the whole list when nothing is near.
-pub(super) fn suggestion(wrong: &str, words: &[&str]) -> String {
+pub(crate) fn suggestion(wrong: &str, words: &[&str]) -> String {
     match nearest(wrong, words.iter().copied()) {
         Some(word) => format!("did you mean \"{word}\"?"),
         None if words.len() <= 12 => format!("one of: {}", words.join(", ")),
