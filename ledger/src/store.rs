@@ -33,7 +33,7 @@ const TABLES: Component = Component {
         include_str!("schema_2.sql"),
         include_str!("schema_3.sql"),
         include_str!("schema_4.sql"),
-        include_str!("schema_drafts.sql"),
+        include_str!("schema_6.sql"),
     ],
 };
 /// Objects one edit may have.

@@ -1,6 +1,6 @@
 //! What two versions of a rule do differently: comments, order and spelling aside, each setting with its old and new value.
 
-use crate::definition::CompiledRule;
+use crate::definition::{CompiledRule, Kind, duration_ms};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use toml::Value;
@@ -47,6 +47,15 @@ fn settings(rule: &CompiledRule) -> BTreeMap<String, String> {
     if let Ok(value) = Value::try_from(rule) {
         flatten("", &value, &mut all);
     }
+    // Kinds of the table keep their parameters to themselves: their text tells them.
+    if let Kind::Judged(judged) = &rule.kind {
+        all.retain(|place, _| !place.starts_with("parameters"));
+        if let Ok(table) = judged.text.parse::<toml::Table>() {
+            for (key, value) in table.iter().filter(|(key, _)| !COMMON.contains(&key.as_str())) {
+                flatten(key, value, &mut all);
+            }
+        }
+    }
     all
 }
 
@@ -75,7 +84,7 @@ fn flatten(place: &str, value: &Value, into: &mut BTreeMap<String, String>) {
         }
         Value::String(text) if text.is_empty() => {}
         Value::String(text) => {
-            into.insert(place.to_owned(), text.clone());
+            into.insert(place.to_owned(), duration_ms(text).map_or_else(|| text.clone(), duration));
         }
         other => {
             into.insert(place.to_owned(), other.to_string());
@@ -93,6 +102,9 @@ pub fn duration(ms: i64) -> String {
     )
 }
 
+/// What rules of every kind have.
+const COMMON: [&str; 11] =
+    ["code", "name_zh", "name_en", "class", "settle", "horizon", "observations_max", "demo", "scope", "case", "basis"];
 /// Settings that change no episode.
 const WORDS: [&str; 6] = ["name_zh", "name_en", "case", "basis", "demo", "settle"];
 

@@ -60,3 +60,21 @@ pub enum NotJudged {
     /// Data is missing because of an outage of ours.
     OurOutage,
 }
+
+/// One operand of a condition at one moment: what it was, what it was compared with, and how that came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operand {
+    /// As the rule writes it: `mean(fume, 10min, valid 75%)`.
+    pub name: String,
+    /// `None`: not known at that moment; `reason` says why.
+    pub value: Option<f64>,
+    /// The value's unit; empty: a state or a share.
+    pub unit: String,
+    /// What it was compared with, in the same unit.
+    pub threshold: Option<f64>,
+    /// How the comparison came out; `None`: not judged.
+    pub holds: Option<bool>,
+    /// Event time of the reading it rests on.
+    pub as_of: Option<EventTime>,
+    pub reason: Option<NotJudged>,
+}

@@ -1,7 +1,7 @@
 //! The word a person most likely meant: least edit distance, within a third of its length.
 
 /// The nearest of `words`, if any is near enough.
-pub(super) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
     words
         .into_iter()

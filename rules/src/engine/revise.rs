@@ -17,6 +17,7 @@ impl Engine {
         out: &mut Vec<EpisodeChange>,
     ) {
         let moment = Moment { position, at: revision.at };
+        self.atlas.apply(&revision.object);
         match &revision.object {
             Object::Rule(version) => {
                 if let Some(rule) = self.on_rule(version, revision.at.0) {
@@ -50,7 +51,16 @@ impl Engine {
             Object::Installation(row) => {
                 self.judge_again(&moment, facts, out, |key| key.device == row.device);
             }
-            Object::Office(_) | Object::Calendar(_) => {}
+            Object::Office(_)
+            | Object::Calendar(_)
+            | Object::Area(_)
+            | Object::Notice(_)
+            | Object::NightPermit(_)
+            | Object::Cleaning(_)
+            | Object::Manifest(_)
+            | Object::Maintenance(_)
+            | Object::Schedule(_)
+            | Object::Background(_) => {}
         }
     }
 

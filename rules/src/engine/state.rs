@@ -1,7 +1,7 @@
 //! Saved state: one row of bytes per key and one for the engine itself (empty rule). The first byte is the format. What is
 //! derived is not saved; it is replayed on load. Restoring and saving gives the same bytes.
 
-use super::codec::{Reader, Writer};
+use super::codec::{FORMAT, Reader, Writer};
 use super::key::{Key, World};
 use super::outages::Outages;
 use super::{Counters, Engine, Timeline};
@@ -101,7 +101,7 @@ impl Engine {
         let (subject, device) = (SubjectId(row.subject), DeviceId(row.device));
         let protocol = facts.devices.get(&device)?.protocol;
         let world = World { timeline: self.timelines.get(rule)?, outages: &self.outages, facts };
-        let mut key = Key::new(rule, subject, device, protocol, &world);
+        let mut key = Key::new(rule, subject, device, protocol, &world)?;
         key.read(r, &world)?;
         self.devices.entry(device).or_default().keys.push(self.keys.len());
         self.order.push(self.keys.len());
@@ -114,16 +114,14 @@ impl Engine {
 fn reading(row: &StateRow, read: impl FnOnce(&mut Reader<'_>) -> Option<()>) -> Result<(), StateError> {
     let (rule, subject) = (row.rule.clone(), row.subject);
     let mut r = Reader::new(&row.blob);
-    match r.byte() {
-        Some(FORMAT) => {}
-        Some(found) => return Err(StateError::Format { rule, subject, found, known: FORMAT }),
-        None => return Err(StateError::Damaged { rule, subject, offset: 0 }),
+    if r.read_format().is_none() {
+        return Err(match row.blob.first() {
+            Some(found) => StateError::Format { rule, subject, found: *found, known: FORMAT },
+            None => StateError::Damaged { rule, subject, offset: 0 },
+        });
     }
     match read(&mut r) {
         Some(()) if r.is_done() => Ok(()),
         _ => Err(StateError::Damaged { rule, subject, offset: r.at }),
     }
 }
-
-/// Format of every row.
-const FORMAT: u8 = 1;
