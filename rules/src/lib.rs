@@ -10,6 +10,7 @@
 //! | [`Engine::explain`] | whether a subject is judged now, and if not, why |
 //! | [`unit_test::run`] | the tests beside a rule: what devices say and the episodes that must stand |
 //! | [`diff`] | what two versions do differently, setting by setting |
+//! | [`Engine::why`] | each operand of a rule for a subject at an event time |
 //! | [`Engine::standing`] | the episodes that stand and may still change |
 //! | [`Engine::counters`] | what was counted and not judged |
 //!
@@ -30,4 +31,4 @@ pub mod unit_test;
 pub use definition::{CaseSpec, CompiledRule, Kind, Problem, check};
 pub use diff::{Difference, diff, duration};
 pub use engine::{Counters, Engine, StateError, StateRow};
-pub use explain::{Explanation, JudgedState, NotJudged};
+pub use explain::{Explanation, JudgedState, NotJudged, Operand, Why};

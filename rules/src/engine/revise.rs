@@ -1,8 +1,11 @@
 //! A register edit: the keys that it concerns are planned and judged again with the new facts, within their horizon.
 
+use super::group::Group;
+use super::groups::Parts;
+use super::judge::GroupKey;
 use super::key::World;
 use super::track::Moment;
-use super::{Engine, Timeline};
+use super::{Engine, Timeline, parts};
 use model::envelope::Position;
 use model::episode::EpisodeChange;
 use model::facts::Facts;
@@ -62,6 +65,26 @@ impl Engine {
             | Object::Schedule(_)
             | Object::Background(_) => {}
         }
+        self.plan_groups(&revision.object, &moment, facts, out);
+    }
+
+    /// Groups look for themselves whether what they judge by is other than before.
+    fn plan_groups(&mut self, object: &Object, moment: &Moment, facts: &Facts, out: &mut Vec<EpisodeChange>) {
+        let concerns = |group: &Group| match object {
+            Object::Office(_) => false,
+            Object::Subject(row) => {
+                let is_member = group.members.iter().any(|member| member.subject == row.id);
+                is_member || matches!(group.key, GroupKey::Site(site) if site == row.id)
+            }
+            Object::Device(row) => group.members.iter().any(|member| member.device == row.id),
+            Object::Installation(row) => group.members.iter().any(|member| member.device == row.device),
+            _ => true,
+        };
+        if matches!(object, Object::Rule(_)) {
+            self.groups.index(&self.timelines);
+        }
+        let mut parts = parts!(self, *moment, facts, out);
+        self.groups.plan(false, &mut parts, concerns);
     }
 
     /// The rule's place in the list, when the version was taken.
