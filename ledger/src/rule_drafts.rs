@@ -414,7 +414,7 @@ fn digest(text: &str, tests: &str) -> String {
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text.as_bytes());
     hash.update(tests.as_bytes());
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Bytes of a rule's text, and of its tests.
