@@ -22,6 +22,7 @@
 //! Data later than the horizon is counted, never judged. The definitions per kind are in `engine/exceedance.rs`,
 //! `engine/presence.rs` (offline) and `engine/route.rs`.
 
+pub mod backtest;
 pub mod definition;
 mod diff;
 pub mod engine;

@@ -101,10 +101,7 @@ impl Registers {
         if !matches!(kind, "profile" | "calendar" | "rule") {
             row.insert("id".into(), Value::Integer(number));
         }
-        let mut object = Table::new();
-        object.insert("object".into(), Value::String(kind.to_owned()));
-        object.insert("row".into(), Value::Table(row));
-        match Value::Table(object).try_into::<Object>() {
+        match object(kind, row) {
             Ok(object) => self.rows.push((known_at, object)),
             Err(error) => problems
                 .push(place(error.message().to_owned(), "rows are written as in the files that `lantian apply` reads")),
@@ -140,6 +137,29 @@ impl Registers {
             _ => {}
         }
     }
+}
+
+/// Whatever the kind: a name that is missing is the code, a beginning the beginning of time.
+fn object(kind: &str, row: Table) -> Result<Object, toml::de::Error> {
+    let read = |row: &Table| {
+        let mut object = Table::new();
+        object.insert("object".into(), Value::String(kind.to_owned()));
+        object.insert("row".into(), Value::Table(row.clone()));
+        Value::Table(object).try_into::<Object>()
+    };
+    let mut filled = row.clone();
+    for _ in 0..2 {
+        let error = match read(&filled) {
+            Ok(object) => return Ok(object),
+            Err(error) => error.message().to_owned(),
+        };
+        if error.contains("missing field `name`") {
+            filled.insert("name".into(), row.get("code").cloned().unwrap_or_else(|| Value::String(kind.to_owned())));
+        } else if error.contains("missing field `valid_from`") {
+            filled.insert("valid_from".into(), Value::Integer(0));
+        }
+    }
+    read(&filled)
 }
 
 /// A date (midnight in Beijing), a local time (Beijing) or an RFC 3339 time.
