@@ -15,14 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Change {
     New { draft: Episode },
     Gone { live: Episode },
-    Changed { live: Episode, draft: Episode },
+    Changed { live: Box<Episode>, draft: Box<Episode> },
 }
 
 impl Change {
     /// The draft's, or the live one that is gone.
-    pub const fn episode(&self) -> &Episode {
+    pub fn episode(&self) -> &Episode {
         match self {
-            Self::New { draft } | Self::Changed { draft, .. } => draft,
+            Self::New { draft } => draft,
+            Self::Changed { draft, .. } => draft,
             Self::Gone { live } => live,
         }
     }
@@ -84,7 +85,9 @@ pub fn compare(stands: Stands, draft: &CompiledRule, live: Option<&CompiledRule>
     for episode in stands.live {
         live.entry((episode.subject, episode.device)).or_default().push(episode);
     }
-    live.values_mut().for_each(|episodes| episodes.sort_by_key(|episode| episode.start));
+    for episodes in live.values_mut() {
+        episodes.sort_by_key(|episode| episode.start);
+    }
     let mut drafts = stands.draft;
     drafts.sort_by_key(|episode| (episode.start, episode.subject, episode.device));
     for draft in drafts {
@@ -102,7 +105,7 @@ pub fn compare(stands: Stands, draft: &CompiledRule, live: Option<&CompiledRule>
             Some(live) if same(&live, &draft) => report.same += 1,
             Some(live) => {
                 report.changed += 1;
-                report.changes.push(Change::Changed { live, draft });
+                report.changes.push(Change::Changed { live: Box::new(live), draft: Box::new(draft) });
             }
         }
     }

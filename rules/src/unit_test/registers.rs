@@ -101,7 +101,7 @@ impl Registers {
         if !matches!(kind, "profile" | "calendar" | "rule") {
             row.insert("id".into(), Value::Integer(number));
         }
-        match object(kind, row) {
+        match object(kind, &row) {
             Ok(object) => self.rows.push((known_at, object)),
             Err(error) => problems
                 .push(place(error.message().to_owned(), "rows are written as in the files that `lantian apply` reads")),
@@ -140,7 +140,7 @@ impl Registers {
 }
 
 /// Whatever the kind: a name that is missing is the code, a beginning the beginning of time.
-fn object(kind: &str, row: Table) -> Result<Object, toml::de::Error> {
+fn object(kind: &str, row: &Table) -> Result<Object, toml::de::Error> {
     let read = |row: &Table| {
         let mut object = Table::new();
         object.insert("object".into(), Value::String(kind.to_owned()));
