@@ -28,7 +28,7 @@
 //! ```
 
 mod check;
-#[expect(dead_code, reason = "the groups, which call it, are the next step")]
+
 pub(crate) mod design;
 mod nearest;
 pub(crate) mod reader;

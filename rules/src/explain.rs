@@ -78,3 +78,17 @@ pub struct Operand {
     pub as_of: Option<EventTime>,
     pub reason: Option<NotJudged>,
 }
+
+/// What a rule made of a subject at an event time, operand by operand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    pub rule: String,
+    pub rule_version: u32,
+    pub device: DeviceId,
+    /// Event time of the last reading at or before the time asked for; `None`: there is none.
+    pub as_of: Option<EventTime>,
+    /// The time lies before the horizon: what was judged then is final and its operands are no longer known.
+    pub beyond_horizon: bool,
+    pub state: JudgedState,
+    pub operands: Vec<Operand>,
+}

@@ -24,6 +24,7 @@
 //! rule and group, stretches of one `lane` must not overlap. A stretch may name another subject or device than the group's.
 
 use super::codec::{Reader, Writer};
+use super::geo::Atlas;
 use super::machine::{Machine, Stretch};
 use super::outages::Outages;
 use super::timeline::Timeline;
@@ -71,8 +72,8 @@ pub(crate) struct Reads {
     pub(crate) quantities: u128,
     /// Bit n: the statistic of number n.
     pub(crate) statistics: u8,
-    /// Bit n: records of the kind of number n.
-    pub(crate) kinds: u8,
+    /// By protocol number − 1. Bit n: records of the kind of number n.
+    pub(crate) kinds: [u8; 4],
     pub(crate) fixes: bool,
     pub(crate) happenings: bool,
     /// Bit n: facts of the kind of number n.
@@ -105,6 +106,9 @@ pub(crate) struct Observation {
     pub(crate) fact: Option<Arc<Fact>>,
 }
 
+/// Event time, device, [`Source::number`] and slot.
+pub(crate) type Place = (i64, i64, u8, u32);
+
 /// What an observation comes from. The order is that of observations of one device and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
@@ -136,6 +140,38 @@ pub(crate) struct Fact {
     pub(crate) seq: u64,
 }
 
+impl Fact {
+    /// As it stands in the log of the group that learns of it.
+    pub(crate) fn observation(self: &Arc<Self>, received: i64) -> Observation {
+        Observation {
+            at: self.at,
+            device: self.device,
+            source: Source::Fact,
+            slot: self.slot(),
+            seq: self.seq,
+            received,
+            subject: self.subject,
+            protocol: ProtocolKind::Mqtt,
+            values: Vec::new(),
+            fix: None,
+            happening: None,
+            fact: Some(Arc::clone(self)),
+        }
+    }
+
+    /// Tells facts of one device and moment apart (FNV-1a).
+    fn slot(&self) -> u32 {
+        let mut hash = 0x811c_9dc5u32;
+        let mut add = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        add(self.what as u8);
+        for number in [self.until, self.subject.0, self.other, self.number] {
+            number.to_le_bytes().into_iter().for_each(&mut add);
+        }
+        self.plate.iter().flat_map(|plate| plate.bytes()).for_each(add);
+        hash
+    }
+}
+
 /// The numbers are saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -154,10 +190,13 @@ pub(crate) enum FactKind {
 }
 
 /// What a judge may look at besides what it has seen.
+#[allow(dead_code, reason = "for kinds that come next")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene<'a> {
     /// The registers as of the item.
     pub(crate) facts: &'a Facts,
+    /// Zones, routes and plates, made of `facts` once for all.
+    pub(crate) atlas: &'a Atlas,
     /// Our own outages.
     pub(crate) outages: &'a Outages,
     /// All versions of the rule.
@@ -241,10 +280,11 @@ impl Clone for Box<dyn Judge> {
 
 impl Observation {
     /// Its place in a log. No two of one log are alike: a record that comes again with other content is a revision.
-    pub(crate) const fn place(&self) -> (i64, i64, u8, u32) {
+    pub(crate) const fn place(&self) -> Place {
         (self.at, self.device.0, self.source.number(), self.slot)
     }
 
+    #[allow(dead_code, reason = "for kinds that come next")]
     /// The value of a quantity: that statistic, or else a reading of an instant.
     pub(crate) fn value(&self, quantity: Quantity, statistic: Statistic) -> Option<&Value> {
         let mut other = None;
@@ -291,6 +331,7 @@ impl FactKind {
     }
 }
 
+#[allow(dead_code, reason = "for kinds that come next")]
 impl Reads {
     pub(crate) fn quantity(mut self, quantity: Quantity) -> Self {
         self.quantities |= Self::bit(quantity);
@@ -302,9 +343,22 @@ impl Reads {
         self
     }
 
-    pub(crate) const fn kind(mut self, kind: RecordKind) -> Self {
-        self.kinds |= 1 << kind as u8;
+    /// Records of that kind from every device.
+    pub(crate) fn kind(mut self, kind: RecordKind) -> Self {
+        self.kinds.iter_mut().for_each(|kinds| *kinds |= 1 << kind as u8);
         self
+    }
+
+    /// Records of that kind from devices of one protocol.
+    pub(crate) fn kind_of(mut self, protocol: ProtocolKind, kind: RecordKind) -> Self {
+        if let Some(kinds) = self.kinds.get_mut(protocol as usize - 1) {
+            *kinds |= 1 << kind as u8;
+        }
+        self
+    }
+
+    pub(crate) fn wants(&self, protocol: ProtocolKind, kind: RecordKind) -> bool {
+        self.kinds.get(protocol as usize - 1).is_some_and(|kinds| kinds & (1 << kind as u8) != 0)
     }
 
     pub(crate) const fn fact(mut self, kind: FactKind) -> Self {
@@ -317,11 +371,15 @@ impl Reads {
         1u128.checked_shl(u32::from(quantity.0)).unwrap_or(0)
     }
 
-    pub(crate) const fn and(self, other: &Self) -> Self {
+    pub(crate) fn and(self, other: &Self) -> Self {
+        let mut kinds = self.kinds;
+        for (mine, others) in kinds.iter_mut().zip(other.kinds) {
+            *mine |= others;
+        }
         Self {
             quantities: self.quantities | other.quantities,
             statistics: self.statistics | other.statistics,
-            kinds: self.kinds | other.kinds,
+            kinds,
             fixes: self.fixes | other.fixes,
             happenings: self.happenings | other.happenings,
             facts: self.facts | other.facts,

@@ -1,7 +1,7 @@
 //! The hysteresis that exceedance and off-route share: readings in event-time order in, closed stretches out. It knows no
 //! clock and no ids.
 //!
-//! | phase | over | between | clear | stop, or a pause longer than `gap` |
+//! | phase | over | between | clear | stop, or a pause longer than `gap` (skipped readings do not shorten it) |
 //! |---|---|---|---|---|
 //! | idle | pending (active at once when `for` is 0 and one reading is enough) | – | – | – |
 //! | pending | active after `for` and `count_min` readings | idle | idle | idle |
@@ -164,7 +164,9 @@ impl Machine {
     /// Takes the next reading in event-time order; returns the stretch that it closed.
     pub(crate) fn step(&mut self, reading: &Reading, terms: &Terms) -> Option<Stretch> {
         if reading.signal == Signal::Skip {
-            return None;
+            // Nothing is known of it; but a pause that is too long ends what lasted, whoever speaks next.
+            let is_pause = self.last != i64::MIN && reading.at.saturating_sub(self.last) > terms.gap_ms;
+            return if is_pause { self.stop() } else { None };
         }
         let mut closed = None;
         if self.last != i64::MIN && reading.at.saturating_sub(self.last) > terms.gap_ms {
