@@ -17,6 +17,8 @@ pub const ADDRESSES_FULL_TOTAL: &str = "gateway_addresses_full_total";
 pub const CROWDED_OUT_TOTAL: &str = "gateway_crowded_out_total";
 /// Pauses in reading because a device sent more than its limit.
 pub const DEVICE_PAUSES_TOTAL: &str = "gateway_device_pauses_total";
+/// Times that a connection was read more slowly because nobody had got in on it.
+pub const STRANGER_PAUSES_TOTAL: &str = "gateway_stranger_pauses_total";
 
 // TCP listeners (HJ 212, JT/T 808)
 pub const CONNECTIONS: &str = "gateway_connections";

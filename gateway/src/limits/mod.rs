@@ -10,6 +10,10 @@
 //! |---|---|
 //! | frames and bytes a second, after a burst | it is read more slowly; nothing is lost |
 //!
+//! | of a connection, until a device got in on it | over it |
+//! |---|---|
+//! | bytes a second, after a burst | it is read more slowly |
+//!
 //! A listener that is full sends away the connection that has said longest nothing of who it is ([`room`]), so that thousands of them,
 //! from however many addresses, keep nobody out.
 //!
@@ -61,6 +65,10 @@ pub struct LimitsConfig {
     pub ban_max: Duration,
     /// What a device may send.
     pub device: Allowance,
+    /// What a connection may send a second while no device has got in on it …
+    pub stranger_bytes_per_second: u64,
+    /// … after so much at once.
+    pub stranger_bytes_burst: u64,
 }
 
 impl Default for LimitsConfig {
@@ -75,6 +83,8 @@ impl Default for LimitsConfig {
             ban: Duration::from_mins(1),
             ban_max: Duration::from_hours(1),
             device: Allowance::default(),
+            stranger_bytes_per_second: 16 << 10,
+            stranger_bytes_burst: 64 << 10,
         }
     }
 }
@@ -164,6 +174,20 @@ impl Limits {
         if !pause.is_zero() {
             ::metrics::counter!(metrics::DEVICE_PAUSES_TOTAL).increment(1);
             pace.note(pause, self.clock.now());
+        }
+        pause
+    }
+
+    /// How long a connection must not read on which nobody got in for `open`, although it sent `bytes`.
+    fn strange(&self, bytes: u64, open: Duration) -> Duration {
+        let over = bytes.saturating_sub(self.config.stranger_bytes_burst);
+        if over == 0 {
+            return Duration::ZERO;
+        }
+        let due_ms = over.saturating_mul(1_000) / self.config.stranger_bytes_per_second.max(1);
+        let pause = Duration::from_millis(due_ms).saturating_sub(open);
+        if !pause.is_zero() {
+            ::metrics::counter!(metrics::STRANGER_PAUSES_TOTAL).increment(1);
         }
         pause
     }

@@ -92,6 +92,11 @@ impl Seat {
         self.limits.pace(device)
     }
 
+    /// How long its connection must not read: in `open` it sent `bytes` and nobody got in.
+    pub fn strange(&self, bytes: u64, open: Duration) -> Duration {
+        self.limits.strange(bytes, open)
+    }
+
     /// See [`Limits::spend`].
     pub fn spend(&self, pace: &Pace, frames: usize, bytes: usize) -> Duration {
         self.limits.spend(pace, frames, bytes)

@@ -50,8 +50,8 @@ struct Connection<T, S> {
     outstanding: usize,
     starved: bool,
     established: bool,
-    /// Nothing has been read yet.
-    fresh: bool,
+    /// Bytes read before a device got in.
+    strange: u64,
     opened: Instant,
     last_frame: Instant,
     partial_since: Option<Instant>,
@@ -101,7 +101,7 @@ where
         outstanding: 0,
         starved: false,
         established: false,
-        fresh: true,
+        strange: 0,
         opened: now,
         last_frame: now,
         partial_since: None,
@@ -240,12 +240,20 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     async fn on_read(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         ::metrics::counter!(metrics::RECEIVED_BYTES_TOTAL, "protocol" => self.label).increment(count);
-        if std::mem::take(&mut self.fresh) && tls::looks_like_tls(bytes) {
+        if !self.established && self.strange == 0 && tls::looks_like_tls(bytes) {
             return Err(CloseReason::TlsOnPlain);
         }
         self.session.on_bytes(bytes);
         self.unframed += bytes.len();
-        self.advance().await
+        self.strange = self.strange.saturating_add(count);
+        self.advance().await?;
+        if !self.established {
+            let pause = self.seat.strange(self.strange, self.opened.elapsed());
+            if !pause.is_zero() {
+                self.paused_until = Some(Instant::now() + pause);
+            }
+        }
+        Ok(())
     }
 
     async fn advance(&mut self) -> Result<(), CloseReason> {
@@ -306,7 +314,10 @@ impl<T: AsyncRead + AsyncWrite + Send, S: Session> Connection<T, S> {
     }
 
     async fn perform(&mut self, out: Actions) -> Result<(), CloseReason> {
-        self.established |= out.established;
+        if out.established && !self.established {
+            self.established = true;
+            self.paused_until = None;
+        }
         if !out.append.is_empty() {
             self.spend(&out.append);
             let frames = out.append.len();

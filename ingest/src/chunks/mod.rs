@@ -55,7 +55,7 @@ pub struct ChunkConfig {
 impl Default for ChunkConfig {
     fn default() -> Self {
         Self {
-            head_bytes_max: 24 << 20,
+            head_bytes_max: 64 << 20,
             seal_after_s: 60,
             parts_max: 8,
             query_rows_max: 50_000,

@@ -52,14 +52,10 @@ pub fn table(explained: &Explained, language: Language) -> String {
     ];
     line(&mut out, "");
     line(&mut out, &row(head));
-    for span in &explanation.spans {
+    for (index, span) in explanation.spans.iter().enumerate() {
         let bytes = explained.plain.get(span.at..span.at.saturating_add(span.len)).unwrap_or_default();
-        let is_group = explanation.spans.iter().any(|other| {
-            other.depth > span.depth
-                && other.at >= span.at
-                && other.at + other.len <= span.at + span.len
-                && span.len > 0
-        });
+        // Its parts follow it.
+        let is_group = explanation.spans.get(index + 1).is_some_and(|next| next.depth > span.depth && span.len > 0);
         let bytes = if is_group { String::new() } else { shown(bytes) };
         let name = format!("{}{}", "  ".repeat(usize::from(span.depth)), language.of(span.label));
         let unit = if span.unit.is_empty() { String::new() } else { format!(" {}", span.unit) };

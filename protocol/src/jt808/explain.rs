@@ -378,9 +378,12 @@ impl<'a> Tracer<'a> {
     /// Gives each trouble to the smallest span that has its byte, or to the frame.
     fn finish(self, whole: &mut Vec<Trouble>) -> Vec<Span> {
         let mut spans = self.spans;
+        let end = spans.iter().map(|span| span.at + span.len).max().unwrap_or(0);
         for (at, trouble) in self.troubles {
-            let holds = |span: &&mut Span| span.at <= at && at < span.at + span.len;
-            match spans.iter_mut().filter(holds).max_by_key(|span| span.depth) {
+            // Spans are in the order of their starts, a group before its parts: the last that holds the place is the innermost.
+            let begun = if at < end { spans.partition_point(|span| span.at <= at) } else { 0 };
+            let holds = |span: &&mut Span| at < span.at + span.len;
+            match spans.iter_mut().take(begun).rev().find(holds) {
                 Some(span) => span.troubles.push(trouble),
                 None => whole.push(trouble),
             }

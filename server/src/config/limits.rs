@@ -22,6 +22,8 @@ pub(super) fn read(s: &mut Section<'_>) -> LimitsConfig {
             bytes_per_second: f64::from(small(s.number("device_kib_per_second", 512, 1..=1_048_576))) * 1024.0,
             bytes_burst: f64::from(small(s.number("device_burst_kib", 16_384, 1..=1_048_576))) * 1024.0,
         },
+        stranger_bytes_per_second: s.number("stranger_kib_per_second", 16, 1..=1_048_576) << 10,
+        stranger_bytes_burst: s.number("stranger_burst_kib", 64, 1..=1_048_576) << 10,
     };
     if limits.ban_max < limits.ban {
         s.problem("ban_s_max", format!("must not be less than ban_s ({})", limits.ban.as_secs()));

@@ -32,6 +32,38 @@ async fn a_device_that_floods_is_read_more_slowly_and_loses_nothing() {
     assert_eq!(world.edge.limits.slowed().len(), 1);
 }
 
+/// Frames that are right, of a logger that nobody knows.
+#[tokio::test(start_paused = true)]
+async fn who_has_not_got_in_is_read_slowly_until_he_has() {
+    let world = limited(LimitsConfig {
+        stranger_bytes_burst: 1_000,
+        stranger_bytes_per_second: 500,
+        ..LimitsConfig::default()
+    });
+    let mut peer = connect(&world, TcpConfig::default());
+    let stranger = repaired(&String::from_utf8(frame(1)).unwrap().replace("MN=A1", "MN=NOBODY"));
+    let sent: usize = 6_000 / stranger.len();
+    for _ in 0..sent {
+        peer.stream.write_all(&stranger).await.unwrap();
+    }
+    peer.stream.write_all(&frame(1)).await.unwrap();
+    let began = Instant::now();
+    world.inlet.frames(1).await;
+    world.inlet.release(&Ok(()));
+    answers(&mut peer.stream, 1).await;
+    let took = began.elapsed();
+    assert!((Duration::from_secs(5)..Duration::from_secs(12)).contains(&took), "{took:?}");
+    for minute in 2..40 {
+        peer.stream.write_all(&frame(minute)).await.unwrap();
+    }
+    let now = Instant::now();
+    while world.inlet.count() < 39 {
+        world.inlet.frames(world.inlet.count() + 1).await;
+        world.inlet.release(&Ok(()));
+    }
+    assert!(now.elapsed() < Duration::from_secs(1));
+}
+
 async fn closed(address: std::net::SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // It may be closed before all is sent.
@@ -43,7 +75,8 @@ async fn closed(address: std::net::SocketAddr, bytes: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn who_guesses_passwords_or_floods_garbage_is_banned_for_a_while() {
-    let world = limited(LimitsConfig { rubbish_bytes_max: 100_000, ..LimitsConfig::default() });
+    let config = LimitsConfig { rubbish_bytes_max: 100_000, stranger_bytes_burst: 1 << 20, ..LimitsConfig::default() };
+    let world = limited(config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let cancel = CancellationToken::new();
