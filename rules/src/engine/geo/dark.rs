@@ -88,8 +88,6 @@ struct Dark {
     version: u32,
     walk: Walk,
     last: Option<Last>,
-    /// When it was last seen to move.
-    drove: i64,
     /// Event time of the last observation, and the journal number of it.
     heard: i64,
     seq: u64,
@@ -134,18 +132,14 @@ impl Dark {
         }
     }
 
-    fn is_driving(&mut self, going: &Going, seen: &Observation, scene: &Scene<'_>) -> bool {
+    fn is_driving(&self, going: &Going, seen: &Observation, scene: &Scene<'_>) -> bool {
         let ignition = seen.value(Quantity::IGNITION, Statistic::Instant);
         let is_off = ignition.is_some_and(|value| value.flag == Flag::Normal && value.value < 0.5);
         let mut is_home = false;
         scene.atlas.zones.near(going.place, |zone, metres| {
             is_home |= zone.kind.is_known_stop() && metres <= self.design.accuracy_m && zone.holds_at(going.at);
         });
-        if going.speed_kmh > self.design.rest_kmh {
-            self.drove = going.at;
-        }
-        // A red light is no parking place.
-        going.at.saturating_sub(self.drove) <= LIGHT_MS && !is_off && !is_home
+        going.speed_kmh > self.design.rest_kmh && !is_off && !is_home
     }
 }
 
@@ -215,7 +209,6 @@ impl Judge for Dark {
 
     fn write(&self, w: &mut Writer) {
         self.walk.write(w);
-        w.signed(self.drove);
         w.signed(self.heard);
         w.unsigned(self.seq);
         w.flag(self.last.is_some());
@@ -229,7 +222,6 @@ impl Judge for Dark {
 
     fn read(&mut self, r: &mut Reader<'_>) -> Option<()> {
         self.walk = Walk::read(r)?;
-        self.drove = r.signed()?;
         self.heard = r.signed()?;
         self.seq = r.unsigned()?;
         self.last = None;
@@ -243,7 +235,6 @@ impl Judge for Dark {
 }
 
 const MINUTE: i64 = 60_000;
-const LIGHT_MS: i64 = 60_000;
 
 #[cfg(test)]
 mod tests {
