@@ -104,7 +104,7 @@ fn every_order_of_the_last_readings_gives_the_same_verdicts() {
 fn a_restart_anywhere_changes_no_byte_of_history() {
     let world = rules::world();
     let delays = prop::collection::vec(prop_oneof![4 => Just(0i64), 1 => 0..LATE_MS], 61);
-    run(12_000, &(life(), delays, prop::collection::vec(0..500usize, 1..6)), |(life, delays, restarts)| {
+    run(1_500, &(life(), delays, prop::collection::vec(0..500usize, 1..6)), |(life, delays, restarts)| {
         let way = Way { delays, restarts: Vec::new(), twice_every: 7 };
         let straight = play(&world, &life, &way).run;
         let restarted = play(&world, &life, &Way { restarts, ..way }).run;
