@@ -18,13 +18,10 @@ pub(crate) enum Leave {
     Closed(i64),
 }
 
-/// The permits that name the truck of the group, and the ids of those, ordered.
-pub(crate) fn of(scene: &Scene<'_>) -> (Arc<[Arc<Permit>]>, Arc<[i64]>) {
-    let GroupKey::Subject(truck) = scene.group else { return (Arc::default(), Arc::default()) };
-    let permits: Arc<[Arc<Permit>]> = scene.facts.permits_of(*truck).cloned().collect();
-    let mut lines: Vec<i64> = permits.iter().map(|permit| permit.id.0).collect();
-    lines.sort_unstable();
-    (permits, lines.into())
+/// The permits that name the truck of the group, by id.
+pub(crate) fn of(scene: &Scene<'_>) -> Arc<[Arc<Permit>]> {
+    let GroupKey::Subject(truck) = scene.group else { return Arc::default() };
+    scene.facts.permits_of(*truck).cloned().collect()
 }
 
 pub(crate) fn leave(permits: &[Arc<Permit>], at: i64, facts: &Facts) -> Leave {

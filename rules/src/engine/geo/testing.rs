@@ -156,12 +156,12 @@ impl Corner {
         for seen in said {
             let mut w = Writer::default();
             judge.write(&mut w);
-            judge = Arc::clone(design).judge(1);
-            let mut r = Reader::new(&w.0);
-            assert!(judge.read(&mut r).is_some() && r.is_done(), "what is written can be read");
             newest = seen.at;
             let scene = scene(newest);
+            judge = Arc::clone(design).judge(1);
             judge.plan(&scene);
+            let mut r = Reader::new(&w.0);
+            assert!(judge.read(&mut r).is_some() && r.is_done(), "what is written can be read");
             judge.step(seen, &scene, &mut out);
         }
         judge.standing(&scene(newest), &mut out.stretches);

@@ -8,8 +8,8 @@
 //! | `bed_lifted` | bed up at rest outside every known place | a switch that stays on while driving; the edge of a place |
 //! | `uncovered` | loaded, cover open, driving | cover or load unknown or their sensor broken |
 //! | `outside_window` | loaded and driving while no permit lets it, or a notice stops it | permit ends during the last minutes |
-//! | `wrong_dump` | unloads at a disposal site that no permit of it names | where everyone may unload |
-//! | `no_go` | inside a closed area, deeper than its receiver errs | on a permitted route that leads through |
+//! | `wrong_dump` | unloads where neither its permits nor the register let it | in a site or depot; a load that is back at once |
+//! | `no_go` | inside a closed area, deeper than its receiver errs | along its edge; in hours in which it is open |
 //! | `gps_jump` | several jumps in a short time | one jump |
 //!
 //! A value that is flagged, not fixed or not a number is as if it were not there: not judged, never a violation.
@@ -154,7 +154,7 @@ impl Design for TruckDesign {
                 let loaded = if only_loaded { "载货" } else { "" };
                 format!("在准运时段以外、准运证暂停或预警停运期间{loaded}行驶 {minutes} 分钟")
             }
-            Watch::WrongDump => "在准运证未核准的消纳场卸货".to_owned(),
+            Watch::WrongDump => "在准运证核准的消纳场、临时堆放点以外卸货".to_owned(),
             Watch::NoGo { .. } => format!("驶入禁行区 {seconds} 秒（误差 {} 米以内不计）", self.accuracy_m),
             Watch::GpsJump { jumps_min, within_ms } => {
                 format!("{} 分钟内定位跳变 {jumps_min} 次（速度超过 {} km/h）", within_ms / 60_000, self.speed_max_kmh)
@@ -187,25 +187,24 @@ fn read(word: Word, root: &mut Reader<'_>, found: &mut Findings<'_>) -> Arc<dyn 
         Word::WrongDump => Watch::WrongDump,
         Word::NoGo => Watch::NoGo { only_loaded: at.flag("only_loaded", found) },
         Word::GpsJump => {
-            let jumps = at.number("jumps_min", 3.0, 1.0..=16.0, found);
+            let jumps = at.number("jumps_min", 1.0, 1.0..=16.0, found);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie in 1..=16")]
             let jumps_min = jumps as u32;
-            Watch::GpsJump { jumps_min, within_ms: at.duration("within", 10 * MINUTE, MINUTE..=6 * HOUR, found) }
+            Watch::GpsJump { jumps_min, within_ms: at.duration("within", MINUTE, MINUTE..=6 * HOUR, found) }
         }
     };
     let (for_ms, fixes, gap_ms) = match word {
         Word::Overspeed => (30 * SECOND, 3.0, 2 * MINUTE),
         Word::LongStop => (10 * MINUTE, 2.0, 30 * MINUTE),
-        Word::BedLifted => (20 * SECOND, 2.0, 5 * MINUTE),
+        Word::BedLifted | Word::WrongDump => (20 * SECOND, 2.0, 5 * MINUTE),
         Word::Uncovered | Word::NoGo => (MINUTE, 3.0, 3 * MINUTE),
         Word::OutsideWindow => (10 * MINUTE, 5.0, 5 * MINUTE),
-        Word::WrongDump => (0, 1.0, 10 * MINUTE),
         Word::GpsJump => (0, 1.0, 30 * MINUTE),
     };
     let clear_ms = match word {
-        Word::GpsJump | Word::LongStop => 0,
+        Word::LongStop => 0,
         // A bed that is lowered and lifted again unloads one load.
-        Word::WrongDump | Word::BedLifted => 3 * MINUTE,
+        Word::WrongDump | Word::BedLifted | Word::GpsJump => 3 * MINUTE,
         _ => MINUTE,
     };
     let fixes = at.number("fixes_min", fixes, 1.0..=1_000.0, found);

@@ -101,7 +101,7 @@ impl Judge for TruckJudge {
                 Watch::BedLifted => "bed_lifted, metres to the nearest known place",
                 Watch::Uncovered { .. } => "cover_open, speed",
                 Watch::OutsideWindow { .. } => "outside every permit's window, speed",
-                Watch::WrongDump => "unloading, metres inside a foreign disposal site",
+                Watch::WrongDump => "unloading, metres to the nearest place where it may",
                 Watch::NoGo { .. } => "metres inside a no-go area",
                 Watch::GpsJump { .. } => "jumps, fastest",
             }
@@ -153,7 +153,7 @@ impl Judge for TruckJudge {
 
     fn read(&mut self, r: &mut Reader<'_>) -> Option<()> {
         self.received = r.signed()?;
-        self.memory = Memory::read(r)?;
+        self.memory.read(r)?;
         self.machine = Machine::read(r)?;
         Some(())
     }

@@ -44,6 +44,8 @@ pub(crate) struct Memory {
     states: States,
     /// Where and when it came to rest.
     rest: Option<(i64, Wgs84)>,
+    /// The last fix that agrees with the speeds told: when, where, how fast.
+    trusted: Option<(i64, Wgs84, f64)>,
     /// Times of the last jumps, and the fastest of them.
     jumps: VecDeque<(i64, f64)>,
     planned: Planned,
@@ -54,7 +56,6 @@ pub(crate) struct Memory {
 struct Planned {
     /// Permits that name the truck.
     permits: Arc<[Arc<Permit>]>,
-    lines: Arc<[i64]>,
     /// Of the atlas, the notices and the calendars: they are asked as they are, and have to be asked again.
     places: u64,
     others: u64,
@@ -76,8 +77,7 @@ impl Verdict {
 
 impl Planned {
     fn of(scene: &Scene<'_>) -> Self {
-        let (permits, lines) = permits::of(scene);
-        Self { permits, lines, places: scene.atlas.places, others: scene.atlas.others }
+        Self { permits: permits::of(scene), places: scene.atlas.places, others: scene.atlas.others }
     }
 }
 
@@ -102,6 +102,9 @@ impl Memory {
             }
             Step::Good(going) => going,
         };
+        if matches!(design.watch, Watch::BedLifted | Watch::WrongDump) && self.is_belied(design, &going) {
+            return Some(Verdict::not(Because::Jump));
+        }
         let has_rolled = self.come_to_rest(design, &going);
         Some(match design.watch {
             Watch::Overspeed { limit_kmh, tolerance } => overspeed(design, &going, scene, limit_kmh, tolerance),
@@ -120,6 +123,19 @@ impl Memory {
                 self.jumped(seen.at, None, jumps_min, within_ms, design.speed_max_kmh)
             }
         })
+    }
+
+    /// The truck says that it hardly moves, and is elsewhere: the receiver errs. Believed again after ten minutes.
+    fn is_belied(&mut self, design: &TruckDesign, going: &Going) -> bool {
+        let is_belied = self.trusted.is_some_and(|(at, place, kmh)| {
+            let ms = going.at.saturating_sub(at);
+            let way_m = kmh.max(going.speed_kmh).max(design.rest_kmh) * 1.5 / 3.6 * seconds(ms);
+            ms < TRUST_MS && apart_m(place, going.place) > way_m + REST_RADIUS_M
+        });
+        if !is_belied {
+            self.trusted = Some((going.at, going.place, going.speed_kmh));
+        }
+        is_belied
     }
 
     /// True: it stood, and stands elsewhere now.
@@ -207,7 +223,9 @@ impl Memory {
     fn wrong_dump(&self, design: &TruckDesign, going: &Going, scene: &Scene<'_>) -> Verdict {
         let is_unloading = going.speed_kmh <= design.rest_kmh
             && (self.states.bed(going.at, design.state_ms) == Ok(true)
-                || self.states.emptied().is_some_and(|at| going.at.saturating_sub(at) <= EMPTIED_MS));
+                || self.states.emptied().is_some_and(|at| {
+                    self.states.loaded_ever() == Some(false) && going.at.saturating_sub(at) <= EMPTIED_MS
+                }));
         if !is_unloading {
             return Verdict::judged(Signal::Clear, 0.0, design.accuracy_m);
         }
@@ -215,21 +233,16 @@ impl Memory {
         if allowed.is_empty() {
             return Verdict { signal: Signal::Stop, ..Verdict::not(Because::NoPermit) };
         }
-        let (mut foreign, mut own) = (f64::INFINITY, f64::INFINITY);
-        scene.atlas.zones.near(going.place, |zone, metres| match (zone.kind, zone.id) {
-            _ if !zone.holds_at(going.at) => {}
-            (ZoneKind::Dump, ZoneId::Subject(id)) if !allowed.contains(&id) => foreign = foreign.min(metres),
-            (ZoneKind::Dump | ZoneKind::OpenDump | ZoneKind::Site, _) => own = own.min(metres),
-            _ => {}
+        let mut metres = f64::INFINITY;
+        scene.atlas.zones.near(going.place, |zone, found| {
+            let is_foreign =
+                matches!(zone.id, ZoneId::Subject(id) if zone.kind == ZoneKind::Dump && !allowed.contains(&id));
+            if zone.kind.is_known_stop() && !is_foreign && zone.holds_at(going.at) {
+                metres = metres.min(found);
+            }
         });
-        let signal = if foreign > 0.0 || own <= design.accuracy_m {
-            Signal::Clear
-        } else if foreign > -design.accuracy_m {
-            Signal::Between
-        } else {
-            Signal::Over
-        };
-        Verdict::judged(signal, (-foreign).clamp(0.0, REACH_M), design.accuracy_m).on(permit)
+        let signal = beyond(metres, design.accuracy_m);
+        Verdict::judged(signal, metres.clamp(0.0, REACH_M), design.accuracy_m).on(permit)
     }
 
     fn no_go(&self, design: &TruckDesign, going: &Going, scene: &Scene<'_>, only_loaded: bool) -> Verdict {
@@ -248,17 +261,6 @@ impl Memory {
         }
         if only_loaded && let Some(not) = self.not_loaded(design, going.at, design.accuracy_m) {
             return not;
-        }
-        // A permit whose line leads through opens the way along it.
-        let holds = |line: &crate::engine::geo::corridors::Line| {
-            let own = self.planned.permits.iter().find(|permit| permit.id.0 == line.id);
-            own.is_some_and(|permit| scene.facts.permit_holds(permit, EventTime(going.at)))
-        };
-        let way = scene.atlas.corridors.least_astray(going.place, &self.planned.lines, holds);
-        if let Some((line, nearest)) = way
-            && nearest.m <= line.half_width_m
-        {
-            return Verdict::judged(Signal::Clear, depth, design.accuracy_m).on(line.id);
         }
         Verdict::judged(beyond(depth, design.accuracy_m), depth, design.accuracy_m)
     }
@@ -295,6 +297,12 @@ impl Memory {
             w.signed(at);
             write_place(place, w);
         }
+        w.flag(self.trusted.is_some());
+        if let Some((at, place, kmh)) = self.trusted {
+            w.signed(at);
+            write_place(place, w);
+            w.float(kmh);
+        }
         w.unsigned(self.jumps.len() as u64);
         for (at, kmh) in &self.jumps {
             w.signed(*at);
@@ -302,15 +310,21 @@ impl Memory {
         }
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
-        let mut memory = Self { walk: Walk::read(r)?, states: States::read(r)?, ..Self::default() };
+    /// Into one that was planned.
+    pub(crate) fn read(&mut self, r: &mut Reader<'_>) -> Option<()> {
+        let planned = std::mem::take(&mut self.planned);
+        let mut memory = Self { walk: Walk::read(r)?, states: States::read(r)?, planned, ..Self::default() };
         if r.flag()? {
             memory.rest = Some((r.signed()?, read_place(r)?));
+        }
+        if r.flag()? {
+            memory.trusted = Some((r.signed()?, read_place(r)?, r.float()?));
         }
         for _ in 0..r.count()? {
             memory.jumps.push_back((r.signed()?, r.float()?));
         }
-        Some(memory)
+        *self = memory;
+        Some(())
     }
 }
 
@@ -366,4 +380,5 @@ fn beyond(metres: f64, accuracy_m: f64) -> Signal {
 const REST_RADIUS_M: f64 = 60.0;
 /// A load that went so long ago was unloaded here.
 const EMPTIED_MS: i64 = 120_000;
+const TRUST_MS: i64 = 600_000;
 const JUMPS_KEPT: usize = 32;
