@@ -74,7 +74,6 @@ impl Design for DarkDesign {
             version,
             walk: Walk::default(),
             last: None,
-            drove: i64::MIN,
             heard: i64::MIN,
             seq: 0,
             places: 0,
