@@ -40,6 +40,7 @@ pub mod register;
 pub mod seams;
 pub mod stream;
 pub mod time;
+pub mod trip;
 pub mod truck;
 pub mod unit;
 pub mod verdict;

@@ -22,6 +22,7 @@ mod seat;
 mod state;
 pub(crate) mod timeline;
 mod track;
+mod trips;
 mod why;
 
 use crate::definition::{CompiledRule, Scope};

@@ -12,6 +12,7 @@
 //! | [`diff`] | what two versions do differently, setting by setting |
 //! | [`Engine::why`] | each operand of a rule for a subject at an event time |
 //! | [`Engine::standing`] | the episodes that stand and may still change |
+//! | [`Engine::trips`] | the trip sheets of trucks |
 //! | [`Engine::counters`] | what was counted and not judged |
 //!
 //! ## What stands

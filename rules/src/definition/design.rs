@@ -2,7 +2,7 @@
 //! judging itself is behind [`crate::engine::judge`].
 
 use super::reader::{Findings, Reader};
-use crate::engine::geo::{dark, gate, truck};
+use crate::engine::geo::{crowd, dark, gate, manifest, trip, truck};
 use crate::engine::judge::{Judge, Key, Reads};
 use serde::ser::SerializeStruct;
 use std::sync::Arc;
@@ -56,6 +56,10 @@ pub(crate) const KINDS: &[KindRow] = &[
     gate::NOT_WASHED,
     gate::WASH_TOO_SHORT,
     gate::UNLICENSED,
+    trip::TRIP,
+    manifest::MANIFEST_UNMATCHED,
+    crowd::CO_STOP,
+    crowd::GPS_CLONE,
 ];
 
 /// A rule of a kind of the table.

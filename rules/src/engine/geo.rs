@@ -3,14 +3,18 @@
 
 mod atlas;
 pub(crate) mod corridors;
+pub(crate) mod crowd;
 pub(crate) mod dark;
 pub(crate) mod gate;
+pub(crate) mod manifest;
 pub(crate) mod permits;
 pub(crate) mod plane;
 pub(crate) mod plate;
 pub(crate) mod states;
+pub(crate) mod stops;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod trip;
 pub(crate) mod truck;
 pub(crate) mod walk;
 pub(crate) mod zones;

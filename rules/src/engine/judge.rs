@@ -264,6 +264,11 @@ pub(crate) trait Judge: std::fmt::Debug + Send + Sync {
         (None, JudgedState::NotJudged { reason: NotJudged::NoData })
     }
 
+    /// The trip sheets that it keeps, the oldest first.
+    fn sheets(&self) -> Vec<Arc<model::trip::TripSheet>> {
+        Vec::new()
+    }
+
     fn clone_box(&self) -> Box<dyn Judge>;
 
     fn write(&self, w: &mut Writer);

@@ -168,6 +168,18 @@ impl Corner {
         out.stretches
     }
 
+    /// Everything that was said, in its order, each with the scene as of then.
+    pub(crate) fn walk(&self, mut step: impl FnMut(&Observation, &Scene<'_>)) {
+        let timeline = Timeline::new("trip", 1, true, &library("trip"), i64::MIN).expect("the rule compiles");
+        let atlas = Atlas::of(&self.facts);
+        let mut said: Vec<&Observation> = self.said.iter().collect();
+        said.sort_by_key(|seen| seen.place());
+        for seen in said {
+            let (facts, outages, group, at) = (&self.facts, &self.outages, &self.group, seen.at);
+            step(seen, &Scene { facts, atlas: &atlas, outages, timeline: &timeline, group, now: at, newest: at });
+        }
+    }
+
     /// The same long after everything was said.
     pub(crate) fn judge(&self, rule: &str) -> Vec<Stretch> {
         self.judge_at(&library(rule), 30 * 86_400)

@@ -103,7 +103,32 @@ pub fn standing(library: &Library, story: &Story) -> Vec<Episode> {
             last.insert(change.episode().id, change.episode().clone());
         }
     }
-    last.into_values().filter(|episode| episode.standing == Standing::Stands).collect()
+    let stands = last.into_values().filter(|episode| episode.standing == Standing::Stands);
+    stands.chain(engine.trips(None).iter().map(as_episode)).collect()
+}
+
+/// A trip raises no episode; its sheet is compared as if it were one, from loading to unloading.
+fn as_episode(sheet: &model::trip::TripSheet) -> Episode {
+    Episode {
+        id: EpisodeId(0),
+        rule: "trip".into(),
+        rule_version: 1,
+        subject: sheet.truck,
+        device: sheet.device,
+        start: sheet.loaded,
+        end: sheet.unloading.map(|unloading| unloading.to),
+        extreme: f64::from(sheet.metres),
+        extreme_at: sheet.loaded,
+        threshold: 0.0,
+        class: model::episode::EpisodeClass::DoubtfulData,
+        limit: None,
+        permit: sheet.permit,
+        place: None,
+        raised: IngestTime(0),
+        raised_at: Position { partition: 0, seq: 0 },
+        standing: Standing::Stands,
+        evidence: Vec::new(),
+    }
 }
 
 /// Everything in journal order, by milliseconds of the story.

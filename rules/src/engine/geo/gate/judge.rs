@@ -4,10 +4,10 @@ use super::passing::{Exit, Passing, Washed};
 use super::{GateDesign, What};
 use crate::engine::codec::{Reader, Writer};
 use crate::engine::geo::plate;
-use crate::engine::judge::{GroupKey, Judge, Observation, Output, Scene};
+use crate::engine::judge::{Fact, FactKind, GroupKey, Judge, Observation, Output, Scene};
 use crate::engine::machine::Stretch;
 use crate::explain::{JudgedState, NotJudged, Operand};
-use model::id::SubjectId;
+use model::id::{DeviceId, SubjectId};
 use model::register::SubjectDetails;
 use model::time::EventTime;
 use std::sync::Arc;
@@ -86,6 +86,9 @@ impl Judge for GateJudge {
         let Some((exit, washed)) = self.passing.take(seen, self.design.before_ms, self.design.seconds_min) else {
             return;
         };
+        if self.design.what == What::NotWashed {
+            out.facts.extend(passed(&exit, &washed, scene));
+        }
         let found = self.look(&exit, &washed, scene);
         self.last = Some(Last { at: exit.at, found });
         if let Some(found) = found.filter(|found| found.is_over) {
@@ -159,6 +162,32 @@ impl Judge for GateJudge {
         self.passing = Passing::read(r)?;
         Some(())
     }
+}
+
+/// For the truck's trip sheet: seconds of washing, 0 for none, -1 for not known.
+#[expect(clippy::cast_possible_truncation, reason = "some seconds")]
+fn passed(exit: &Exit, washed: &Washed, scene: &Scene<'_>) -> Option<Arc<Fact>> {
+    let (truck, GroupKey::Gate(gate)) = (scene.atlas.truck(&exit.plate)?, scene.group) else { return None };
+    let number = match (washed.count, exit.is_clean) {
+        (0, Some(true)) => -1,
+        (0, Some(false)) => 0,
+        (0, None) if has_washer(scene, exit.at) => 0,
+        (0, None) => return None,
+        _ => washed.seconds.map_or(-1, |seconds| (seconds.round() as i64).max(1)),
+    };
+    Some(Arc::new(Fact {
+        what: FactKind::PassedGate,
+        to: GroupKey::Subject(truck),
+        at: exit.at,
+        until: exit.at,
+        device: DeviceId(exit.device),
+        subject: truck,
+        other: gate.0,
+        number,
+        plate: Some(exit.plate.as_str().into()),
+        place: None,
+        seq: exit.seq,
+    }))
 }
 
 fn site(scene: &Scene<'_>) -> Option<SubjectId> {
