@@ -69,15 +69,7 @@ impl Design for DarkDesign {
     }
 
     fn judge(self: Arc<Self>, version: u32) -> Box<dyn Judge> {
-        Box::new(Dark {
-            design: self,
-            version,
-            walk: Walk::default(),
-            last: None,
-            heard: i64::MIN,
-            seq: 0,
-            places: 0,
-        })
+        Box::new(Dark { design: self, version, walk: Walk::default(), last: None, heard: i64::MIN, seq: 0, places: 0 })
     }
 }
 
