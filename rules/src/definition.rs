@@ -42,6 +42,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{check, duration_ms};
 pub use design::Judged;
+pub(crate) use nearest::suggestion;
 pub(crate) use design::{KINDS, KindRow};
 
 /// One thing wrong with a rule file.

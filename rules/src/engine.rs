@@ -12,7 +12,7 @@ mod group_state;
 mod groups;
 pub(crate) mod judge;
 mod key;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod machine;
 pub(crate) mod outages;
 mod presence;

@@ -20,6 +20,7 @@
 //! Data later than the horizon is counted, never judged. The definitions per kind are in `engine/exceedance.rs`,
 //! `engine/presence.rs` (offline) and `engine/route.rs`.
 
+mod condition;
 pub mod definition;
 pub mod engine;
 pub mod explain;
