@@ -2,6 +2,7 @@
 //! judging itself is behind [`crate::engine::judge`].
 
 use super::reader::{Findings, Reader};
+use crate::engine::geo::truck;
 use crate::engine::judge::{Judge, Key, Reads};
 use serde::ser::SerializeStruct;
 use std::sync::Arc;
@@ -41,7 +42,16 @@ pub(crate) struct KindRow {
 }
 
 /// Every kind that is judged over a group's log.
-pub(crate) const KINDS: &[KindRow] = &[];
+pub(crate) const KINDS: &[KindRow] = &[
+    truck::OVERSPEED,
+    truck::LONG_STOP,
+    truck::BED_LIFTED,
+    truck::UNCOVERED,
+    truck::OUTSIDE_WINDOW,
+    truck::WRONG_DUMP,
+    truck::NO_GO,
+    truck::GPS_JUMP,
+];
 
 /// A rule of a kind of the table.
 #[derive(Debug, Clone)]

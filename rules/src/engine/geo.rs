@@ -3,10 +3,13 @@
 
 mod atlas;
 pub(crate) mod corridors;
+pub(crate) mod permits;
 pub(crate) mod plane;
 pub(crate) mod plate;
+pub(crate) mod states;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod truck;
 pub(crate) mod walk;
 pub(crate) mod zones;
 

@@ -9,7 +9,7 @@ use super::{Engine, Timeline, parts};
 use model::envelope::Position;
 use model::episode::EpisodeChange;
 use model::facts::Facts;
-use model::register::{Object, Revision, RuleVersion};
+use model::register::{Object, Revision, RuleVersion, SubjectDetails};
 
 impl Engine {
     pub(super) fn on_revision(
@@ -74,7 +74,13 @@ impl Engine {
             Object::Office(_) => false,
             Object::Subject(row) => {
                 let is_member = group.members.iter().any(|member| member.subject == row.id);
-                is_member || matches!(group.key, GroupKey::Site(site) if site == row.id)
+                let is_asked = match row.details {
+                    // Every truck asks where sites and disposal sites are, every gate whose plate it saw.
+                    SubjectDetails::Site { .. } | SubjectDetails::DisposalSite { .. } => true,
+                    SubjectDetails::Truck { .. } => matches!(group.key, GroupKey::Gate(_) | GroupKey::District),
+                    SubjectDetails::Restaurant { .. } | SubjectDetails::Gate { .. } => false,
+                };
+                is_member || is_asked || matches!(group.key, GroupKey::Site(site) if site == row.id)
             }
             Object::Device(row) => group.members.iter().any(|member| member.device == row.id),
             Object::Installation(row) => group.members.iter().any(|member| member.device == row.device),

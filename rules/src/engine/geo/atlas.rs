@@ -16,6 +16,8 @@ pub(crate) struct Atlas {
     pub(crate) corridors: Corridors,
     /// Grows with every edit that moves a place; for judges to see that they have to judge again.
     pub(crate) places: u64,
+    /// The same for notices and calendars, which override permits and shift their windows.
+    pub(crate) others: u64,
     trucks: BTreeMap<String, SubjectId>,
     plates: BTreeMap<SubjectId, String>,
 }
@@ -41,6 +43,7 @@ impl Atlas {
                 self.places += 1;
             }
             Object::Permit(row) => self.corridors.put(row),
+            Object::Notice(_) | Object::Calendar(_) => self.others += 1,
             _ => {}
         }
     }
