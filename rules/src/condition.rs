@@ -44,10 +44,10 @@ mod tests;
 mod token;
 mod window;
 
-use crate::definition::design::Design;
+use crate::definition::design::{Design, KindRow};
 use crate::definition::reader::{Findings, Reader};
 use crate::engine::judge::{Judge, Key, Reads};
-use compile::{Ask, Compiler, Parts, Signals};
+use compile::{Compiler, Parts, Signals};
 use model::envelope::ProtocolKind;
 use model::record::{RecordKind, Statistic};
 use model::register::WeekWindow;
@@ -83,7 +83,10 @@ pub(crate) struct Condition {
     main: Option<u8>,
 }
 
-pub(crate) fn read(root: &mut Reader<'_>, found: &mut Findings<'_>) -> Option<Arc<dyn Design>> {
+/// The kind's line in the table.
+pub(crate) const ROW: KindRow = KindRow { code: "condition", read };
+
+fn read(root: &mut Reader<'_>, found: &mut Findings<'_>) -> Option<Arc<dyn Design>> {
     let key = root.word("key", KEYS, found).unwrap_or(Key::Device);
     let signals = read_signals(root, found);
     let mut compiler = Compiler::new(&signals);
@@ -106,7 +109,12 @@ pub(crate) fn read(root: &mut Reader<'_>, found: &mut Findings<'_>) -> Option<Ar
     let unless = expression("unless", unless_text, found);
     let parts = compiler.parts;
     if when.as_ref().is_some_and(|when| when.reads == 0) {
-        found.add("condition", "when", "rests on no reading: it would never be judged", "name a field, for example fume");
+        found.add(
+            "condition",
+            "when",
+            "rests on no reading: it would never be judged",
+            "name a field, for example fume",
+        );
     }
     let for_ms = at.duration("for", 0, 0..=2 * DAY, found);
     let clear_ms = at.duration("clear_for", 0, 0..=DAY, found);
@@ -179,13 +187,11 @@ fn read_count(text: Option<&str>, found: &mut Findings<'_>) -> (u32, u32) {
     let Some(text) = text else { return (1, 1) };
     let parts: Option<(u32, u32)> =
         text.split_once(" of ").and_then(|(n, of)| Some((n.trim().parse().ok()?, of.trim().parse().ok()?)));
-    match parts.filter(|(n, of)| *n >= 1 && n <= of && *of <= 64) {
-        Some(count) => count,
-        None => {
-            found.add("condition", "count", format!("\"{text}\" is no count"), "write for example \"3 of 5\", at most of 64");
-            (1, 1)
-        }
-    }
+    parts.filter(|(n, of)| *n >= 1 && n <= of && *of <= 64).unwrap_or_else(|| {
+        let message = format!("\"{text}\" is no count");
+        found.add("condition", "count", message, "write for example \"3 of 5\", at most of 64");
+        (1, 1)
+    })
 }
 
 fn read_statistics(at: &mut Reader<'_>, default: Option<Statistic>, found: &mut Findings<'_>) -> [Statistic; 4] {
@@ -193,7 +199,12 @@ fn read_statistics(at: &mut Reader<'_>, default: Option<Statistic>, found: &mut 
     let usual = |kind: ProtocolKind| if kind == ProtocolKind::Hj212 { Statistic::Mean } else { Statistic::Instant };
     let mut all = ProtocolKind::ALL.map(|kind| default.unwrap_or_else(|| usual(kind)));
     let mut of = at.table("statistic_of", found);
-    let keys = [("mqtt", ProtocolKind::Mqtt), ("hj212", ProtocolKind::Hj212), ("jt808", ProtocolKind::Jt808), ("modbus", ProtocolKind::Modbus)];
+    let keys = [
+        ("mqtt", ProtocolKind::Mqtt),
+        ("hj212", ProtocolKind::Hj212),
+        ("jt808", ProtocolKind::Jt808),
+        ("modbus", ProtocolKind::Modbus),
+    ];
     for (key, kind) in keys {
         if let Some(statistic) = of.word(key, STATISTICS, found)
             && let Some(slot) = all.get_mut(kind as usize - 1)
@@ -248,7 +259,7 @@ impl Design for Condition {
     }
 
     fn lookback_ms(&self) -> i64 {
-        let windows = self.parts.operators.iter().filter(|one| one.spec.shape != Shape::Baseline);
+        let windows = self.parts.operators.iter().filter(|one| !matches!(one.spec.shape, Shape::Baseline | Shape::Repeats));
         let longest = windows.map(|one| one.spec.window_ms).max().unwrap_or(0);
         longest.saturating_add(self.for_ms)
     }
@@ -277,16 +288,6 @@ impl Design for Condition {
 
     fn judge(self: Arc<Self>, version: u32) -> Box<dyn Judge> {
         Box::new(judge::Watch::new(self, version))
-    }
-}
-
-impl Condition {
-    /// The quantities whose limits are asked for.
-    fn limits(&self) -> impl Iterator<Item = model::quantity::Quantity> + '_ {
-        self.parts.asks.iter().filter_map(|ask| match ask {
-            Ask::Limit(quantity) => Some(*quantity),
-            _ => None,
-        })
     }
 }
 

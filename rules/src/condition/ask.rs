@@ -32,7 +32,7 @@ pub(super) struct Plan {
 struct Of {
     subject: SubjectId,
     row: Option<Arc<Subject>>,
-    limits: Vec<(Quantity, Vec<LimitRow>)>,
+    limits: Vec<(Ask, Vec<LimitRow>)>,
     cleanings: Vec<Arc<Cleaning>>,
     night_permits: Vec<Arc<NightPermit>>,
 }
@@ -55,10 +55,14 @@ impl Plan {
             subject,
             row: facts.subjects.get(&subject).cloned(),
             limits: rule
-                .limits()
-                .map(|quantity| {
-                    let terms = Terms { quantity, standard: &rule.standard, region: &rule.region };
-                    (quantity, limits::rows(facts, &terms, subject))
+                .parts
+                .asks
+                .iter()
+                .filter_map(|ask| {
+                    let Ask::Limit(quantity, class) = ask else { return None };
+                    let (standard, region) = (rule.standard.as_str(), rule.region.as_str());
+                    let terms = Terms { quantity: *quantity, standard, region, class: class.as_deref() };
+                    Some((ask.clone(), limits::rows(facts, &terms, subject)))
                 })
                 .collect(),
             cleanings: if asks(|ask| *ask == Ask::SinceCleaning) {
@@ -124,9 +128,9 @@ impl Plan {
     }
 
     /// The limit row that the rule compares with.
-    pub(super) fn limit(&self, quantity: Quantity, subject: SubjectId, at: i64) -> Option<&LimitRow> {
+    pub(super) fn limit(&self, ask: &Ask, subject: SubjectId, at: i64) -> Option<&LimitRow> {
         let of = self.of(subject)?;
-        let (_, rows) = of.limits.iter().find(|(known, _)| *known == quantity)?;
+        let (_, rows) = of.limits.iter().find(|(known, _)| known == ask)?;
         limits::at(rows, at)
     }
 
@@ -139,8 +143,8 @@ impl Plan {
         let facts = scene.facts;
         let time = EventTime(at);
         match ask {
-            Ask::Limit(quantity) => {
-                self.limit(*quantity, subject, at).map_or(Value::unknown(Why::NoLimit), |row| Value::known(row.value))
+            Ask::Limit(..) => {
+                self.limit(ask, subject, at).map_or(Value::unknown(Why::NoLimit), |row| Value::known(row.value))
             }
             Ask::Stoves => match self.of(subject).and_then(|of| of.row.as_deref()).map(|row| &row.details) {
                 Some(SubjectDetails::Restaurant { stoves: Some(stoves), .. }) if *stoves > 0.0 => Value::known(*stoves),

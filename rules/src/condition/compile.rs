@@ -40,7 +40,8 @@ pub(super) struct Operator {
 /// What is neither measured nor computed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ask {
-    Limit(Quantity),
+    /// Of the subject's own class, or of the class that the rule names.
+    Limit(Quantity, Option<String>),
     Stoves,
     /// Seconds since the last cleaning.
     SinceCleaning,
@@ -163,6 +164,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn name(&mut self, name: &str, node: &Node) -> Done {
+        if let "true" | "false" = name {
+            return Ok(Typed::default().push(Code::Number(if name == "true" { 1.0 } else { 0.0 })).truth());
+        }
         if let Some((text, signal)) = self.signals.get(name) {
             if self.open.iter().any(|open| open == name) {
                 let message = format!("{name} is made of itself");
@@ -199,22 +203,8 @@ impl<'a> Compiler<'a> {
     /// Both sides as numbers of one unit.
     fn alike(&mut self, left: &Node, right: &Node, text: &str) -> Result<(Typed, Typed), Wrong> {
         let a = number(self.node(left, text)?, left)?;
-        let mut b = number(self.node(right, text)?, right)?;
-        match (a.unit, b.unit) {
-            (Some(one), Some(other)) if one != other => {
-                let Some(factor) = other.convert(1.0, one).filter(|_| one.same_dimension(other)) else {
-                    let message = format!("compares {} with {}", one.code(), other.code());
-                    let hint = format!("write {}", right_unit(&b, one));
-                    return Err(Wrong::new(right.from, right.to, message, hint));
-                };
-                b = b.push(Code::Scale(factor));
-                b.unit = Some(one);
-            }
-            (Some(unit), None) if needs_unit(&b, unit) => return Err(no_unit(right, &b, unit)),
-            (None, Some(unit)) if needs_unit(&a, unit) => return Err(no_unit(left, &a, unit)),
-            _ => {}
-        }
-        Ok((a, b))
+        let b = number(self.node(right, text)?, right)?;
+        agree(a, b, left, right)
     }
 
     fn product(&mut self, sign: &str, left: &Node, right: &Node, text: &str) -> Done {
@@ -264,9 +254,13 @@ impl<'a> Compiler<'a> {
             let place = place.ok_or_else(|| call.wrong("asks too many registers", "split it into two rules"))?;
             let of = self.parts.asks.get(usize::from(place));
             let typed = match of {
-                Some(Ask::Limit(quantity)) => Typed { unit: quantity.spec().map(|spec| spec.unit), weight: 3, ..Typed::default() },
+                Some(Ask::Limit(quantity, _)) => {
+                    Typed { unit: quantity.spec().map(|spec| spec.unit), weight: 3, ..Typed::default() }
+                }
                 Some(Ask::Stoves) => Typed { unit: Some(Unit::One), ..Typed::default() },
-                Some(Ask::SinceCleaning | Ask::Delay) => Typed { unit: Some(Unit::Second), weight: 2, ..Typed::default() },
+                Some(Ask::SinceCleaning | Ask::Delay) => {
+                    Typed { unit: Some(Unit::Second), weight: 2, ..Typed::default() }
+                }
                 _ => Typed { is_truth: true, ..Typed::default() },
             };
             let reads = if let Some(Ask::Flagged(reading, _)) = of { 1 << reading } else { 0 };
@@ -284,7 +278,11 @@ impl<'a> Compiler<'a> {
 
     fn ask(&mut self, call: &mut Call<'_>) -> Result<Option<Ask>, Wrong> {
         Ok(Some(match call.name {
-            "limit" => Ask::Limit(call.quantity()?.quantity),
+            "limit" => {
+                let quantity = call.quantity()?.quantity;
+                let class = if call.used < call.arguments.len() { Some(call.text()?) } else { None };
+                Ask::Limit(quantity, class)
+            }
             "stoves" => Ask::Stoves,
             "since_cleaning" => Ask::SinceCleaning,
             "night_permit" => Ask::NightPermit,
@@ -304,7 +302,9 @@ impl<'a> Compiler<'a> {
                 let mut mask = 0u16;
                 for letter in letters.bytes() {
                     match Flag::from_letter(letter) {
-                        Flag::Unknown => return Err(call.wrong("knows no such flag", "write letters of FMSDCTB, as in 'DT'")),
+                        Flag::Unknown => {
+                            return Err(call.wrong("knows no such flag", "write letters of FMSDCTB, as in 'DT'"));
+                        }
                         flag => mask |= 1 << flag as u16,
                     }
                 }
@@ -316,18 +316,30 @@ impl<'a> Compiler<'a> {
 
     fn operator(&mut self, call: &mut Call<'_>, text: &str) -> Done {
         match call.name {
+            "number" => {
+                let condition = call.next()?;
+                let condition = as_truth(self.node(condition, text)?).ok_or_else(|| not_a_condition(condition))?;
+                Ok(Typed { is_truth: false, ..condition.of(Some(Unit::One)) })
+            }
             "abs" => Ok(self.input(call, text)?.push(Code::Absolute)),
             "where" => {
                 let condition = call.next()?;
                 let condition = as_truth(self.node(condition, text)?).ok_or_else(|| not_a_condition(condition))?;
-                let value = self.input(call, text)?;
-                let (unit, quantity, weight) = (value.unit, value.quantity, value.weight);
-                Ok(Typed { quantity, weight, ..condition.join(value).push(Code::Where).of(unit) })
+                let node = call.next()?;
+                let value = self.node(node, text)?;
+                let (unit, quantity, weight, is_truth) = (value.unit, value.quantity, value.weight, value.is_truth);
+                Ok(Typed { quantity, weight, is_truth, ..condition.join(value).push(Code::Where).of(unit) })
             }
             "either" => {
                 let (left, right) = (call.next()?, call.next()?);
-                let (a, b) = self.alike(left, right, text)?;
-                let (unit, quantity) = (a.unit, b.quantity);
+                let (a, b) = (self.node(left, text)?, self.node(right, text)?);
+                if a.is_truth || b.is_truth {
+                    let a = as_truth(a).ok_or_else(|| not_a_condition(left))?;
+                    let b = as_truth(b).ok_or_else(|| not_a_condition(right))?;
+                    return Ok(a.join(b).push(Code::Otherwise).truth());
+                }
+                let (a, b) = agree(a, b, left, right)?;
+                let (unit, quantity) = (a.unit, a.quantity.or(b.quantity));
                 Ok(Typed { quantity, ..a.join(b).push(Code::Otherwise).of(unit) })
             }
             "converted" => {
@@ -336,7 +348,8 @@ impl<'a> Compiler<'a> {
                 let flow = self.reading(Quantity::FLUE_FLOW, false, call.node)?;
                 let stoves = place_of(&mut self.parts.asks, Ask::Stoves, ASKS_MAX);
                 let stoves = stoves.ok_or_else(|| call.wrong("asks too many registers", "split it into two rules"))?;
-                let typed = Typed { reads: 1 << value | 1 << flow, unit: Some(spec.unit), weight: 2, ..Typed::default() };
+                let typed =
+                    Typed { reads: 1 << value | 1 << flow, unit: Some(spec.unit), weight: 2, ..Typed::default() };
                 // GB 18483-2001, 6: c = c_measured × Q / (n × 2000 m³/h).
                 let codes = [Code::Reading(flow), Code::Ask(stoves), Code::Divide, Code::Number(2_000.0), Code::Divide];
                 let typed = codes.into_iter().fold(typed, Typed::push).push(Code::Converted);
@@ -349,7 +362,8 @@ impl<'a> Compiler<'a> {
                 let valid_share_min = call.share("valid", 0.5)?;
                 let cap = call.named("cap");
                 let place = self.reading(spec.quantity, true, call.node)?;
-                let input = Typed { reads: 1 << place, unit: Some(spec.unit), ..Typed::default() }.push(Code::Reading(place));
+                let input =
+                    Typed { reads: 1 << place, unit: Some(spec.unit), ..Typed::default() }.push(Code::Reading(place));
                 let spec_of = Spec { shape: Shape::Mean, window_ms, valid_share_min, within: 0.0 };
                 let mut done = self.keep(spec_of, input, call, text)?.of(Some(spec.unit));
                 if let Some(cap) = cap {
@@ -372,14 +386,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn remembered(&mut self, shape: Shape, call: &mut Call<'_>, text: &str) -> Done {
-        let wants_truth = matches!(shape, Shape::Count | Shape::Share | Shape::Daily);
+        let wants_truth = matches!(shape, Shape::Count | Shape::Share | Shape::Daily | Shape::Repeats);
         let node = call.next()?;
         let input = self.node(node, text)?;
-        let input = if wants_truth {
-            as_truth(input).ok_or_else(|| not_a_condition(node))?
-        } else {
-            number(input, node)?
-        };
+        let input =
+            if wants_truth { as_truth(input).ok_or_else(|| not_a_condition(node))? } else { number(input, node)? };
         if input.reads == 0 {
             return Err(Wrong::new(node.from, node.to, "rests on no reading", "name a field, for example fume"));
         }
@@ -394,7 +405,9 @@ impl<'a> Compiler<'a> {
         if shape == Shape::Same
             && let Some(node) = call.named("within")
         {
-            let NodeKind::Number(number, given) = node.kind else { return Err(call.wrong("within is no number", usage(call.name))) };
+            let NodeKind::Number(number, given) = node.kind else {
+                return Err(call.wrong("within is no number", usage(call.name)));
+            };
             within = match (given, unit) {
                 (Some(given), Some(unit)) => given.convert(number, unit),
                 (None, Some(Unit::One) | None) => Some(number),
@@ -402,8 +415,11 @@ impl<'a> Compiler<'a> {
             }
             .ok_or_else(|| Wrong::new(node.from, node.to, "within is of another unit", usage(call.name)))?;
         }
+        if shape == Shape::Repeats {
+            within = call.named_duration("within")?.map_or(5.0, minutes);
+        }
         if shape == Shape::Baseline {
-            within = call.named_duration("least")?.unwrap_or(7 * DAY) as f64 / DAY as f64;
+            within = call.named_duration("least")?.map_or(7.0, days);
         }
         let default = if matches!(shape, Shape::Sum | Shape::Count | Shape::Rate) { 0.0 } else { 0.75 };
         let valid_share_min = call.share("valid", default)?;
@@ -411,7 +427,7 @@ impl<'a> Compiler<'a> {
         let done = self.keep(spec, input, call, text)?;
         Ok(match shape {
             Shape::Share => Typed { weight: 2, ..done.push(Code::Scale(100.0)).of(Some(Unit::Percent)) },
-            Shape::Count | Shape::Daily => Typed { weight: 2, ..done.of(Some(Unit::One)) },
+            Shape::Count | Shape::Daily | Shape::Repeats => Typed { weight: 2, ..done.of(Some(Unit::One)) },
             Shape::Same | Shape::Pause => Typed { weight: 2, ..done.of(Some(Unit::Second)) },
             _ => Typed { quantity, weight, ..done.of(unit) },
         })
@@ -421,7 +437,7 @@ impl<'a> Compiler<'a> {
     fn keep(&mut self, spec: Spec, input: Typed, call: &Call<'_>, text: &str) -> Done {
         let reads = input.reads;
         let program = finish(call.node, input)?;
-        let (longest, name) = if spec.shape == Shape::Baseline { (90 * DAY, "90d") } else { (3 * DAY, "3d") };
+        let (longest, name) = if matches!(spec.shape, Shape::Baseline | Shape::Repeats) { (90 * DAY, "90d") } else { (3 * DAY, "3d") };
         let windowed = !matches!(spec.shape, Shape::Previous | Shape::Same | Shape::Pause);
         if windowed && !(10_000..=longest).contains(&spec.window_ms) {
             return Err(call.wrong("has an impossible window", format!("write a window from 10s to {name}")));
@@ -521,7 +537,8 @@ impl<'n> Call<'n> {
 
     fn share(&mut self, name: &str, default: f64) -> Result<f64, Wrong> {
         let Some(node) = self.named(name) else { return Ok(default) };
-        percent(node).ok_or_else(|| Wrong::new(node.from, node.to, format!("{name} is no share"), "write for example valid 75%"))
+        percent(node)
+            .ok_or_else(|| Wrong::new(node.from, node.to, format!("{name} is no share"), "write for example valid 75%"))
     }
 }
 
@@ -531,6 +548,16 @@ fn duration_ms(node: &Node) -> Option<i64> {
         NodeKind::Number(seconds, Some(Unit::Second)) => Some((seconds * 1_000.0) as i64),
         _ => None,
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of minutes")]
+fn minutes(ms: i64) -> f64 {
+    (ms / 60_000) as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of days")]
+fn days(ms: i64) -> f64 {
+    (ms / DAY) as f64
 }
 
 fn percent(node: &Node) -> Option<f64> {
@@ -575,7 +602,7 @@ fn as_truth(typed: Typed) -> Option<Typed> {
 }
 
 fn is_state(spec: &QuantitySpec) -> bool {
-    spec.unit == Unit::One && spec.min == 0.0 && spec.max == 1.0
+    spec.unit == Unit::One && spec.min.abs() < 1e-9 && (spec.max - 1.0).abs() < 1e-9
 }
 
 fn number(typed: Typed, node: &Node) -> Done {
@@ -587,6 +614,25 @@ fn number(typed: Typed, node: &Node) -> Done {
 
 fn not_a_condition(node: &Node) -> Wrong {
     Wrong::new(node.from, node.to, "is a number, not a condition", "compare it: … >= 0.5")
+}
+
+/// Two numbers of one unit, the right one converted.
+fn agree(a: Typed, mut b: Typed, left: &Node, right: &Node) -> Result<(Typed, Typed), Wrong> {
+    match (a.unit, b.unit) {
+        (Some(one), Some(other)) if one != other => {
+            let Some(factor) = other.convert(1.0, one) else {
+                let message = format!("compares {} with {}", one.code(), other.code());
+                let hint = format!("write {}", right_unit(&b, one));
+                return Err(Wrong::new(right.from, right.to, message, hint));
+            };
+            b = b.push(Code::Scale(factor));
+            b.unit = Some(one);
+        }
+        (Some(unit), None) if needs_unit(&b, unit) => return Err(no_unit(right, &b, unit)),
+        (None, Some(unit)) if needs_unit(&a, unit) => return Err(no_unit(left, &a, unit)),
+        _ => {}
+    }
+    Ok((a, b))
 }
 
 /// A number without unit beside one with a unit; nothing is nothing in every unit.
@@ -643,6 +689,7 @@ fn shape(name: &str) -> Option<Shape> {
         "same_for" => Shape::Same,
         "pause" => Shape::Pause,
         "daily" => Shape::Daily,
+        "repeats" => Shape::Repeats,
         "baseline" => Shape::Baseline,
         _ => return None,
     })
@@ -652,15 +699,17 @@ fn shape(name: &str) -> Option<Shape> {
 fn usage(name: &str) -> String {
     let example = match name {
         "percentile" => "percentile(noise, 95%, 1h, valid 75%)",
-        "previous" | "pause" | "abs" => return format!("write {name}(fume)"),
+        "previous" | "pause" | "abs" | "converted" => return format!("write {name}(fume)"),
         "same_for" => "same_for(fume, within 0.001 mg/m3)",
         "daily" => "daily(mean(pm10, 1h) > limit(pm10), 1h)",
+        "repeats" => "repeats(fume > 10 * previous(fume), 7d, within 5min)",
         "share" | "count" => return format!("write {name}(fume > limit(fume), 1h)"),
         "baseline" => "baseline(purifier_current, 30d, least 7d)",
         "background" => "background(pm10, 1h, valid 50%, cap 150 ug/m3)",
         "where" => "where(fan_on, fume)",
         "either" => "either(converted(fume), fume)",
-        "limit" | "converted" => return format!("write {name}(fume)"),
+        "limit" => "limit(fume), or limit(noise, 'night') for the rows of a class",
+        "number" => "number(night())",
         "flagged" => "flagged(fume, 'DT')",
         "stage" => "stage(earthwork)",
         "size" => "size(large)",
@@ -674,9 +723,40 @@ fn usage(name: &str) -> String {
 }
 
 const FUNCTIONS: &[&str] = &[
-    "mean", "sum", "min", "max", "median", "percentile", "spread", "rate", "count", "share", "previous", "same_for", "pause",
-    "daily", "baseline", "abs", "where", "either", "converted", "background", "limit", "stoves", "since_cleaning",
-    "night_permit", "open", "peak", "night", "delay", "stage", "size", "stopped", "flagged",
+    "mean",
+    "sum",
+    "min",
+    "max",
+    "median",
+    "percentile",
+    "spread",
+    "rate",
+    "count",
+    "share",
+    "previous",
+    "same_for",
+    "pause",
+    "daily",
+    "repeats",
+    "baseline",
+    "abs",
+    "where",
+    "either",
+    "converted",
+    "background",
+    "limit",
+    "stoves",
+    "since_cleaning",
+    "number",
+    "night_permit",
+    "open",
+    "peak",
+    "night",
+    "delay",
+    "stage",
+    "size",
+    "stopped",
+    "flagged",
 ];
 const DAY: i64 = 86_400_000;
 const NODES_MAX: usize = 400;

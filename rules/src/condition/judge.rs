@@ -178,9 +178,73 @@ impl Watch {
         if self.subject != SubjectId(0) {
             self.halt(out);
             let (received, plan) = (self.received, Arc::clone(&self.plan));
-            *self = Self { received, plan, ..Self::new(Arc::clone(&self.rule), self.version) };
+            *self = Self { plan, received, ..Self::new(Arc::clone(&self.rule), self.version) };
         }
         self.subject = subject;
+    }
+
+    /// Runs the programs on what was taken and gives the result to the hysteresis.
+    fn judge(&mut self, seen: &Observation, scene: &Scene<'_>, out: &mut Output) {
+        let (rule, plan) = (Arc::clone(&self.rule), Arc::clone(&self.plan));
+
+        self.received = self.received.max(seen.received);
+        self.at = seen.at;
+        let mut view = View {
+            rule: &rule,
+            plan: &plan,
+            scene,
+            subject: self.subject,
+            at: seen.at,
+            delay_ms: seen.received.saturating_sub(seen.at),
+            readings: &self.readings,
+            operators: &self.operators,
+            compared: &mut self.compared,
+        };
+        let mut signal = Signal::Skip;
+        if !plan.is_scheduled(&rule, seen.at) {
+            (signal, self.outcome) = (Signal::Stop, Outcome::OutsideHours);
+        } else if rule.unless.as_ref().is_some_and(|unless| unless.run(&mut view).holds() == Some(true)) {
+            (signal, self.outcome) = (Signal::Stop, Outcome::Exempt);
+        } else {
+            // What clears is asked first, so that the comparisons shown are those of `when`.
+            let clear = rule.clear.as_ref().map(|clear| clear.run(&mut view).holds());
+            let when = rule.when.run(&mut view);
+            self.outcome = Outcome::Judged(when);
+            if let Some(holds) = when.holds() {
+                let (n, of) = rule.count;
+                self.recent = (self.recent << 1 | u64::from(holds)) & (u64::MAX >> (64 - of.clamp(1, 64)));
+                let enough = self.recent.count_ones() >= n;
+                signal = match (holds, clear) {
+                    (true, _) if enough => Signal::Over,
+                    (false, None | Some(Some(true))) if n <= 1 || !enough => Signal::Clear,
+                    _ => Signal::Between,
+                };
+            }
+        }
+        let (value, threshold) = self.main();
+        let limit = self.limit();
+        let reading = Reading {
+            at: seen.at,
+            signal,
+            value: value.number,
+            threshold: threshold.number,
+            limit,
+            version: self.version,
+            seq: seen.seq,
+            falling: rule.main().is_some_and(|main| main.sign.is_falling()),
+            subject: self.subject.0,
+            device: seen.device.0,
+            ..Reading::default()
+        };
+        out.stretches.extend(self.machine.step(&reading, &self.terms()));
+    }
+
+    /// The row that it compared with: of several the one whose value is the threshold.
+    fn limit(&self) -> i64 {
+        let threshold = self.main().1.number;
+        let rows = self.rule.parts.asks.iter().filter_map(|ask| self.plan.limit(ask, self.subject, self.at));
+        let rank = |row: &&crate::engine::limits::LimitRow| (row.value - threshold).abs() > 1e-9;
+        rows.min_by_key(rank).map_or(0, |row| row.id)
     }
 
     fn terms(&self) -> Terms {
@@ -245,59 +309,9 @@ impl Judge for Watch {
             *held = Held { at: seen.at, value, flag: Flag::Normal };
         }
         // A background reading alone judges nobody.
-        if !is_own || rule.when.reads & new == 0 {
-            return;
+        if is_own && rule.when.reads & new != 0 {
+            self.judge(seen, scene, out);
         }
-        self.received = self.received.max(seen.received);
-        self.at = seen.at;
-        let mut view = View {
-            rule: &rule,
-            plan: &plan,
-            scene,
-            subject: self.subject,
-            at: seen.at,
-            delay_ms: seen.received.saturating_sub(seen.at),
-            readings: &self.readings,
-            operators: &self.operators,
-            compared: &mut self.compared,
-        };
-        let mut signal = Signal::Skip;
-        if !plan.is_scheduled(&rule, seen.at) {
-            (signal, self.outcome) = (Signal::Stop, Outcome::OutsideHours);
-        } else if rule.unless.as_ref().is_some_and(|unless| unless.run(&mut view).holds() == Some(true)) {
-            (signal, self.outcome) = (Signal::Stop, Outcome::Exempt);
-        } else {
-            // What clears is asked first, so that the comparisons shown are those of `when`.
-            let clear = rule.clear.as_ref().map(|clear| clear.run(&mut view).holds());
-            let when = rule.when.run(&mut view);
-            self.outcome = Outcome::Judged(when);
-            if let Some(holds) = when.holds() {
-                let (n, of) = rule.count;
-                self.recent = (self.recent << 1 | u64::from(holds)) & (u64::MAX >> (64 - of.clamp(1, 64)));
-                signal = match (holds, clear) {
-                    (true, _) if self.recent.count_ones() >= n => Signal::Over,
-                    (true, _) => Signal::Between,
-                    (false, None | Some(Some(true))) if n <= 1 || self.recent.count_ones() < n => Signal::Clear,
-                    (false, _) => Signal::Between,
-                };
-            }
-        }
-        let (value, threshold) = self.main();
-        let limit = rule.limits().next().and_then(|quantity| plan.limit(quantity, self.subject, seen.at));
-        let reading = Reading {
-            at: seen.at,
-            signal,
-            value: value.number,
-            threshold: threshold.number,
-            limit: limit.map_or(0, |row| row.id),
-            version: self.version,
-            seq: seen.seq,
-            falling: rule.main().is_some_and(|main| main.sign.is_falling()),
-            subject: self.subject.0,
-            device: seen.device.0,
-            ..Reading::default()
-        };
-        out.stretches.extend(self.machine.step(&reading, &self.terms()));
     }
 
     fn standing(&self, scene: &Scene<'_>, into: &mut Vec<Stretch>) {
@@ -376,9 +390,7 @@ impl Judge for Watch {
                 (None, (value, threshold)) => JudgedState::Judged {
                     value: value.number,
                     threshold: threshold.number,
-                    limit: self.rule.limits().next().and_then(|quantity| {
-                        self.plan.limit(quantity, self.subject, self.at).map(|row| LimitId(row.id))
-                    }),
+                    limit: Some(LimitId(self.limit())).filter(|limit| limit.0 != 0),
                     permit: None,
                     over: when.holds() == Some(true),
                     in_episode: self.machine.is_active(),
@@ -432,7 +444,10 @@ fn unit_text(unit: Option<Unit>) -> String {
 
 fn ask_name(ask: &Ask) -> Option<String> {
     Some(match ask {
-        Ask::Limit(quantity) => format!("limit({})", quantity.spec().map_or("", |spec| spec.code)),
+        Ask::Limit(quantity, class) => {
+            let code = quantity.spec().map_or("", |spec| spec.code);
+            class.as_ref().map_or_else(|| format!("limit({code})"), |class| format!("limit({code}, '{class}')"))
+        }
         Ask::Stoves => "stoves()".into(),
         Ask::SinceCleaning => "since_cleaning()".into(),
         Ask::Stopped(work) => format!("stopped({})", work.code()),

@@ -68,11 +68,7 @@ impl Parser<'_> {
         })
     }
 
-    fn chain(
-        &mut self,
-        signs: &[&'static str],
-        next: fn(&mut Self) -> Result<Node, Wrong>,
-    ) -> Result<Node, Wrong> {
+    fn chain(&mut self, signs: &[&'static str], next: fn(&mut Self) -> Result<Node, Wrong>) -> Result<Node, Wrong> {
         let mut left = next(self)?;
         while let Some(sign) = self.sign(signs) {
             let right = next(self)?;
@@ -162,7 +158,12 @@ impl Parser<'_> {
                 return Ok(inner);
             }
             Token::Sign(sign) => {
-                return Err(Wrong::new(from, to, format!("{sign} stands where a value should"), "write a field or a number"));
+                return Err(Wrong::new(
+                    from,
+                    to,
+                    format!("{sign} stands where a value should"),
+                    "write a field or a number",
+                ));
             }
         };
         Ok(Node { kind, from, to })
@@ -223,7 +224,13 @@ mod tests {
             NodeKind::Call(name, arguments) => {
                 let all: Vec<String> = arguments
                     .iter()
-                    .map(|argument| format!("{}{}", argument.name.as_ref().map_or(String::new(), |name| format!("{name}:")), shape(&argument.value)))
+                    .map(|argument| {
+                        format!(
+                            "{}{}",
+                            argument.name.as_ref().map_or(String::new(), |name| format!("{name}:")),
+                            shape(&argument.value)
+                        )
+                    })
                     .collect();
                 format!("{name}[{}]", all.join(" "))
             }

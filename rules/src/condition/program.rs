@@ -131,7 +131,7 @@ impl Program {
     pub(super) fn run(&self, frame: &mut impl Frame) -> Value {
         let mut stack = [Value::unknown(Why::NoData); STACK_MAX];
         let mut top = 0usize;
-        let mut push = |stack: &mut [Value; STACK_MAX], top: &mut usize, value: Value| {
+        let push = |stack: &mut [Value; STACK_MAX], top: &mut usize, value: Value| {
             if let Some(slot) = stack.get_mut(*top) {
                 *slot = value;
                 *top += 1;

@@ -7,6 +7,7 @@
 
 use super::program::{Value, Why};
 use crate::engine::codec::{Reader, Writer};
+use model::register::windows::local_minute;
 use model::time::{EventTime, local_day};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(super) enum Shape {
     Pause,
     /// How many slots of the window's length in the local day held at their last sample.
     Daily,
+    /// On how many days of the window it held at this minute of the day, this one included; 0 while it does not hold.
+    Repeats,
     /// Median of the days before; the window is how many days.
     Baseline,
 }
@@ -46,6 +49,7 @@ pub(super) struct Spec {
     pub(super) window_ms: i64,
     pub(super) valid_share_min: f64,
     /// For [`Shape::Same`]: what differs by no more is the same. For [`Shape::Baseline`]: the least number of days.
+    /// For [`Shape::Repeats`]: minutes.
     pub(super) within: f64,
 }
 
@@ -99,6 +103,7 @@ impl Spec {
             Shape::Previous => state.previous(sample),
             Shape::Same => state.same(sample, around.at, self.within),
             Shape::Pause => state.pause(around),
+            Shape::Repeats => self.repeats(state, sample, around.at),
             Shape::Daily => self.daily(state, sample, around.at),
             Shape::Baseline => self.baseline(state, sample, around.at),
             _ => self.window(state, sample, around),
@@ -125,7 +130,11 @@ impl Spec {
         let valid = i64::try_from(state.slots.len()).unwrap_or(i64::MAX);
         let needed = needed(expected, self.valid_share_min);
         if valid < needed {
-            return Value::unknown(Why::TooFew { valid: short(valid), expected: short(expected), needed: short(needed) });
+            return Value::unknown(Why::TooFew {
+                valid: short(valid),
+                expected: short(expected),
+                needed: short(needed),
+            });
         }
         let ranked = |place: usize| state.ranks.get(place).copied().unwrap_or_default();
         let last = state.ranks.len().saturating_sub(1);
@@ -180,6 +189,34 @@ impl Spec {
         }
     }
 
+    fn repeats(&self, state: &mut State, sample: Value, at: i64) -> Value {
+        let (day, minute) = (local_day(EventTime(at)), i64::from(local_minute(EventTime(at))));
+        while state.slots.front().is_some_and(|slot| slot.index <= day - (self.window_ms / DAY).max(1)) {
+            state.slots.pop_front();
+        }
+        match sample.holds() {
+            None => return Value::unknown(sample.why),
+            Some(false) => return Value::known(0.0),
+            Some(true) => {}
+        }
+        if !state.slots.iter().any(|slot| (slot.index, slot.sum) == (day, minute)) {
+            state.slots.push_back(Slot { index: day, sum: minute, count: 1 });
+        }
+        if state.slots.len() > REPEATS_MAX {
+            state.slots.pop_front();
+        }
+        let near = |slot: &Slot| {
+            let apart = (slot.sum - minute).abs();
+            float(apart.min(1_440 - apart) * ONE) <= self.within
+        };
+        let (mut days, mut last) = (0u32, i64::MIN);
+        for slot in state.slots.iter().filter(|slot| near(slot)) {
+            days += u32::from(slot.index != last);
+            last = slot.index;
+        }
+        Value::known(f64::from(days))
+    }
+
     fn daily(&self, state: &mut State, sample: Value, at: i64) -> Value {
         let (day, slot) = (local_day(EventTime(at)), at.div_euclid(self.window_ms.max(1)));
         let held = i64::from(sample.holds() == Some(true));
@@ -220,17 +257,15 @@ impl Spec {
         }
         let days = state.days.as_deref();
         let has = days.map_or(0, |days| days.list.iter().filter(|(_, values)| !values.is_empty()).count());
-        let enough = has as f64 >= self.within;
+        let enough = f64::from(u32::try_from(has).unwrap_or(u32::MAX)) >= self.within;
         days.and_then(|days| days.median).filter(|_| enough).map_or(Value::unknown(Why::NoBaseline), Value::known)
     }
 }
 
 impl State {
     fn previous(&mut self, sample: Value) -> Value {
-        let before = self.last;
-        if let Some(value) = sample.get().and_then(fixed) {
-            self.last = Some((value, 0));
-        }
+        // What is not known parts the samples: the one after it has none before.
+        let before = std::mem::replace(&mut self.last, sample.get().and_then(fixed).map(|value| (value, 0)));
         before.map_or(Value::unknown(Why::NoData), |(value, _)| Value::known(float(value)))
     }
 
@@ -392,6 +427,8 @@ const fn divide(sum: i64, by: i64) -> i64 {
 }
 
 const ONE: i64 = 1_000_000;
+/// Moments that are kept to find repetitions.
+const REPEATS_MAX: usize = 512;
 const DAY: i64 = 86_400_000;
 /// Slots of a window; shorter ones are put together.
 pub(super) const SLOTS_MAX: i64 = 4_096;

@@ -405,7 +405,7 @@ fn plan(rule: &Exceedance, timeline: &Timeline, subject: SubjectId, device: Devi
 }
 
 fn terms(rule: &Exceedance) -> limits::Terms<'_> {
-    limits::Terms { quantity: rule.quantity, standard: &rule.standard, region: &rule.region }
+    limits::Terms { quantity: rule.quantity, standard: &rule.standard, region: &rule.region, class: None }
 }
 
 fn sample(rule: &Exceedance, statistic: Statistic, record: &SettledRecord) -> Option<Sample> {

@@ -4,9 +4,9 @@
 //! then class, then subject kind; then the one that began last; then the highest id.
 
 use super::{Fixed, fixed};
-use model::quantity::Quantity;
 use model::facts::Facts;
 use model::id::SubjectId;
+use model::quantity::Quantity;
 use model::register::{Limit, SubjectDetails};
 
 /// What a rule says of the rows it compares with.
@@ -17,6 +17,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) standard: &'a str,
     /// Empty: that of the subject's grid.
     pub(crate) region: &'a str,
+    /// Rows of this class; `None`: of the subject's own, and rows of none.
+    pub(crate) class: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +38,7 @@ pub(crate) fn rows(facts: &Facts, rule: &Terms<'_>, subject: SubjectId) -> Vec<L
         SubjectDetails::Site { stage, .. } => stage.as_deref(),
         _ => None,
     };
+    let class = rule.class.or(class);
     let grid = subject.grid.and_then(|grid| facts.grids.get(&grid)).map_or("", |grid| grid.code.as_str());
     let kind = subject.details.kind();
     let region_fits = |region: &str| region.is_empty() || region == rule.region || grid.starts_with(region);
