@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod live;
 pub mod map;
 pub mod overview;
+pub mod papers;
 pub mod pictures;
 pub mod quarantine;
 pub mod registers;

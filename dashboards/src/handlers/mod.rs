@@ -16,6 +16,7 @@ pub(crate) mod imports;
 pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod overview;
+pub(crate) mod papers;
 pub(crate) mod pictures;
 pub(crate) mod quarantine;
 pub(crate) mod registers;
