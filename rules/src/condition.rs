@@ -259,7 +259,8 @@ impl Design for Condition {
     }
 
     fn lookback_ms(&self) -> i64 {
-        let windows = self.parts.operators.iter().filter(|one| !matches!(one.spec.shape, Shape::Baseline | Shape::Repeats));
+        let windows =
+            self.parts.operators.iter().filter(|one| !matches!(one.spec.shape, Shape::Baseline | Shape::Repeats));
         let longest = windows.map(|one| one.spec.window_ms).max().unwrap_or(0);
         longest.saturating_add(self.for_ms)
     }

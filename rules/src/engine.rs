@@ -383,4 +383,4 @@ enum Where {
 const TICK_GAP_MS: i64 = 60_000;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -328,7 +328,7 @@ impl<'a> Compiler<'a> {
                 let node = call.next()?;
                 let value = self.node(node, text)?;
                 let (unit, quantity, weight, is_truth) = (value.unit, value.quantity, value.weight, value.is_truth);
-                Ok(Typed { quantity, weight, is_truth, ..condition.join(value).push(Code::Where).of(unit) })
+                Ok(Typed { is_truth, quantity, weight, ..condition.join(value).push(Code::Where).of(unit) })
             }
             "either" => {
                 let (left, right) = (call.next()?, call.next()?);
@@ -437,7 +437,8 @@ impl<'a> Compiler<'a> {
     fn keep(&mut self, spec: Spec, input: Typed, call: &Call<'_>, text: &str) -> Done {
         let reads = input.reads;
         let program = finish(call.node, input)?;
-        let (longest, name) = if matches!(spec.shape, Shape::Baseline | Shape::Repeats) { (90 * DAY, "90d") } else { (3 * DAY, "3d") };
+        let (longest, name) =
+            if matches!(spec.shape, Shape::Baseline | Shape::Repeats) { (90 * DAY, "90d") } else { (3 * DAY, "3d") };
         let windowed = !matches!(spec.shape, Shape::Previous | Shape::Same | Shape::Pause);
         if windowed && !(10_000..=longest).contains(&spec.window_ms) {
             return Err(call.wrong("has an impossible window", format!("write a window from 10s to {name}")));

@@ -174,7 +174,8 @@ impl Spec {
         let mean = state.slots.back().map_or(0, Slot::mean);
         state.total += mean;
         if self.is_ranked() {
-            let place = state.ranks.partition_point(|known| *known < mean);
+            // Behind its equals: most windows are full of them, and little has to move then.
+            let place = state.ranks.partition_point(|known| *known <= mean);
             state.ranks.insert(place, mean);
         }
     }
@@ -182,8 +183,8 @@ impl Spec {
     fn drop(&self, state: &mut State, mean: i64) {
         state.total -= mean;
         if self.is_ranked() {
-            let place = state.ranks.partition_point(|known| *known < mean);
-            if place < state.ranks.len() {
+            let behind = state.ranks.partition_point(|known| *known <= mean);
+            if let Some(place) = behind.checked_sub(1) {
                 state.ranks.remove(place);
             }
         }
