@@ -36,7 +36,7 @@ pub(super) enum Shape {
     Pause,
     /// How many slots of the window's length in the local day held at their last sample.
     Daily,
-    /// On how many days of the window it held at this minute of the day, this one included; 0 while it does not hold.
+    /// On how many days of the window it held at the minute of the day at which it held last; 0 when that is a day ago.
     Repeats,
     /// Median of the days before; the window is how many days.
     Baseline,
@@ -192,30 +192,33 @@ impl Spec {
 
     fn repeats(&self, state: &mut State, sample: Value, at: i64) -> Value {
         let (day, minute) = (local_day(EventTime(at)), i64::from(local_minute(EventTime(at))));
-        while state.slots.front().is_some_and(|slot| slot.index <= day - (self.window_ms / DAY).max(1)) {
-            state.slots.pop_front();
+        if sample.holds() == Some(true) {
+            while state.slots.front().is_some_and(|slot| slot.index <= day - (self.window_ms / DAY).max(1)) {
+                state.slots.pop_front();
+            }
+            if !state.slots.iter().any(|slot| (slot.index, slot.sum) == (day, minute)) {
+                state.slots.push_back(Slot { index: day, sum: minute, count: 1 });
+            }
+            if state.slots.len() > REPEATS_MAX {
+                state.slots.pop_front();
+            }
+            let near = |slot: &Slot| {
+                let apart = (slot.sum - minute).abs();
+                float(apart.min(1_440 - apart) * ONE) <= self.within
+            };
+            let (mut days, mut last) = (0, i64::MIN);
+            for slot in state.slots.iter().filter(|slot| near(slot)) {
+                days += i64::from(slot.index != last);
+                last = slot.index;
+            }
+            // Another moment of the same day takes nothing away.
+            let before =
+                state.since.filter(|(since, _)| local_day(EventTime(*since)) == day).map_or(0, |(_, days)| days);
+            state.since = Some((at, days.max(before)));
         }
-        match sample.holds() {
-            None => return Value::unknown(sample.why),
-            Some(false) => return Value::known(0.0),
-            Some(true) => {}
-        }
-        if !state.slots.iter().any(|slot| (slot.index, slot.sum) == (day, minute)) {
-            state.slots.push_back(Slot { index: day, sum: minute, count: 1 });
-        }
-        if state.slots.len() > REPEATS_MAX {
-            state.slots.pop_front();
-        }
-        let near = |slot: &Slot| {
-            let apart = (slot.sum - minute).abs();
-            float(apart.min(1_440 - apart) * ONE) <= self.within
-        };
-        let (mut days, mut last) = (0u32, i64::MIN);
-        for slot in state.slots.iter().filter(|slot| near(slot)) {
-            days += u32::from(slot.index != last);
-            last = slot.index;
-        }
-        Value::known(f64::from(days))
+        let days =
+            state.since.filter(|(since, _)| at.saturating_sub(*since) <= DAY + DAY / 24).map_or(0, |(_, days)| days);
+        Value::known(float(days * ONE))
     }
 
     fn daily(&self, state: &mut State, sample: Value, at: i64) -> Value {
