@@ -12,7 +12,7 @@ mod group_state;
 mod groups;
 pub(crate) mod judge;
 mod key;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod machine;
 pub(crate) mod outages;
 mod presence;
@@ -384,4 +384,4 @@ enum Where {
 const TICK_GAP_MS: i64 = 60_000;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -59,6 +59,22 @@ pub enum NotJudged {
     GpsJump,
     /// Data is missing because of an outage of ours.
     OurOutage,
+    /// The last reading is too old to stand for this moment.
+    Stale,
+    /// The device sent something that is no number.
+    NotANumber,
+    /// The law compares a converted value; flow or working stoves are not known.
+    NotConverted,
+    /// The background station sent nothing.
+    NoBackground,
+    /// Too few days of its own past to compare with.
+    NoBaseline,
+    /// The subject's open hours or meal peaks are not in the register.
+    NoSchedule,
+    /// The register has no row about it: no cleaning record, no stage, no size class.
+    NoRecord,
+    /// The rule makes an exception of this.
+    Exempt,
 }
 
 /// One operand of a condition at one moment: what it was, what it was compared with, and how that came out.

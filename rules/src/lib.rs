@@ -24,6 +24,7 @@
 //! `engine/presence.rs` (offline) and `engine/route.rs`.
 
 pub mod backtest;
+mod condition;
 pub mod definition;
 mod diff;
 pub mod engine;

@@ -43,6 +43,7 @@ pub(crate) struct KindRow {
 
 /// Every kind that is judged over a group's log.
 pub(crate) const KINDS: &[KindRow] = &[
+    crate::condition::ROW,
     truck::OVERSPEED,
     truck::LONG_STOP,
     truck::BED_LIFTED,

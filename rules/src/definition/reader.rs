@@ -98,6 +98,19 @@ impl<'t> Reader<'t> {
         Self { table, section, asked: Vec::new() }
     }
 
+    /// All texts of a sub-table whose keys are free.
+    pub(crate) fn entries(&mut self, key: &'static str, found: &mut Findings<'_>) -> Vec<(String, String)> {
+        let inner = self.table(key, found);
+        let mut all = Vec::new();
+        for (name, value) in inner.table.into_iter().flatten() {
+            match value.as_str() {
+                Some(text) => all.push((name.clone(), text.to_owned())),
+                None => found.add(key, name, format!("is {}, not a text", kind(value)), "put it in quotes"),
+            }
+        }
+        all
+    }
+
     /// The tables of an array `[[key]]`.
     pub(crate) fn tables(&mut self, key: &'static str, found: &mut Findings<'_>) -> Vec<Self> {
         let Some(value) = self.get(key) else { return Vec::new() };

@@ -228,6 +228,11 @@ impl Group {
         self.members.push(member);
     }
 
+    /// The seats whose rules compare with a background station.
+    pub(super) fn hears_background(&self) -> u128 {
+        self.mask(|seat| seat.reads.background)
+    }
+
     fn mask(&self, holds: impl Fn(&Seat) -> bool) -> u128 {
         let bits = self.seats.iter().enumerate().take(SEATS_MAX);
         bits.fold(0, |mask, (place, seat)| if holds(seat) { mask | 1 << place } else { mask })

@@ -224,8 +224,26 @@ impl Groups {
                 }
             }
         }
-        // Events that name a plate go to groups that are not of the route.
+        self.route_background(device, subject, &mut route, parts);
         self.routes.insert((device, subject), route);
+    }
+
+    /// A background station is heard in every group whose rules compare with it.
+    fn route_background(&mut self, device: DeviceId, subject: SubjectId, route: &mut Route, parts: &mut Parts<'_>) {
+        let Some(protocol) = route.protocol else { return };
+        if !parts.facts.backgrounds.values().any(|row| row.device == device) {
+            return;
+        }
+        for (place, group) in self.list.iter_mut().enumerate() {
+            let hears = group.reads.background && group.place_of(device, subject).is_none();
+            if hears && group.members.len() < MEMBERS_MAX {
+                group.join(Member { device, subject, protocol, scope: group.hears_background() });
+            }
+            if group.reads.background && !route.groups.contains(&place) {
+                route.groups.push(place);
+                route.reads = route.reads.and(&group.reads);
+            }
+        }
     }
 
     /// The group of that key with the device among its members; `None` when no rule has it in its scope.
@@ -257,10 +275,17 @@ impl Groups {
         let place = self.group(key);
         let group = self.list.get_mut(place)?;
         with!(self, parts, |around, _told| {
+            let had_background = group.reads.background;
             let seats: Vec<usize> = wanted.into_iter().filter_map(|rule| group.seat(rule, around)).collect();
             let scope = seats.into_iter().fold(0u128, |mask, seat| mask | 1 << seat);
             if group.members.len() < MEMBERS_MAX {
                 group.join(Member { device, subject, protocol, scope });
+            }
+            if group.reads.background && !had_background {
+                // The stations speak here from now on.
+                let stations = parts.facts.backgrounds.values().map(|row| row.device);
+                let stations: Vec<DeviceId> = stations.filter(|station| *station != device).collect();
+                self.routes.retain(|(known, _), _| !stations.contains(known));
             }
         });
         Some(place)
@@ -348,6 +373,7 @@ impl Groups {
 /// Which seats have each member in their rule's scope.
 fn rescope(group: &mut Group, rules: &[(Vec<usize>, Reads); 6], around: &Around<'_>) {
     let Some((rules, _)) = rules.get(kind_of(&group.key) as usize) else { return };
+    let is_station = |member: &Member| around.facts.backgrounds.values().any(|row| row.device == member.device);
     for place in 0..group.members.len() {
         let Some(member) = group.members.get(place).copied() else { continue };
         let mut scope = 0u128;
@@ -361,6 +387,9 @@ fn rescope(group: &mut Group, rules: &[(Vec<usize>, Reads); 6], around: &Around<
                 protocol = found;
                 scope |= 1 << seat;
             }
+        }
+        if is_station(&member) {
+            scope |= group.hears_background();
         }
         if let Some(member) = group.members.get_mut(place) {
             (member.scope, member.protocol) = (scope, protocol);

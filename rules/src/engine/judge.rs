@@ -78,6 +78,8 @@ pub(crate) struct Reads {
     pub(crate) happenings: bool,
     /// Bit n: facts of the kind of number n.
     pub(crate) facts: u32,
+    /// It also reads the background station of its subject's grid.
+    pub(crate) background: bool,
     /// It looks at our outages in `step`: a new one makes it walk again.
     pub(crate) outages: bool,
 }
@@ -388,6 +390,7 @@ impl Reads {
             fixes: self.fixes | other.fixes,
             happenings: self.happenings | other.happenings,
             facts: self.facts | other.facts,
+            background: self.background | other.background,
             outages: self.outages | other.outages,
         }
     }

@@ -399,10 +399,14 @@ fn plan(rule: &Exceedance, timeline: &Timeline, subject: SubjectId, device: Devi
     let mut plan = Plan { slot_ms, limits: Vec::new(), window_ms_max: rule.window_ms };
     for version in timeline.versions() {
         let Kind::Exceedance(rule) = &version.rule.kind else { continue };
-        plan.limits.push((version.number, limits::rows(facts, rule, subject)));
+        plan.limits.push((version.number, limits::rows(facts, &terms(rule), subject)));
         plan.window_ms_max = plan.window_ms_max.max(rule.window_ms);
     }
     plan
+}
+
+fn terms(rule: &Exceedance) -> limits::Terms<'_> {
+    limits::Terms { quantity: rule.quantity, standard: &rule.standard, region: &rule.region, class: None }
 }
 
 fn sample(rule: &Exceedance, statistic: Statistic, record: &SettledRecord) -> Option<Sample> {

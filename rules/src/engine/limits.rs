@@ -4,28 +4,41 @@
 //! then class, then subject kind; then the one that began last; then the highest id.
 
 use super::{Fixed, fixed};
-use crate::definition::Exceedance;
 use model::facts::Facts;
 use model::id::SubjectId;
+use model::quantity::Quantity;
 use model::register::{Limit, SubjectDetails};
 
+/// What a rule says of the rows it compares with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) quantity: Quantity,
+    /// Empty: any.
+    pub(crate) standard: &'a str,
+    /// Empty: that of the subject's grid.
+    pub(crate) region: &'a str,
+    /// Rows of this class; `None`: of the subject's own, and rows of none.
+    pub(crate) class: Option<&'a str>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct LimitRow {
+pub(crate) struct LimitRow {
     from: i64,
     to: i64,
-    pub(super) id: i64,
-    pub(super) value: f64,
-    pub(super) fixed: Fixed,
+    pub(crate) id: i64,
+    pub(crate) value: f64,
+    pub(crate) fixed: Fixed,
 }
 
 /// Rows that fit, the most specific first.
-pub(super) fn rows(facts: &Facts, rule: &Exceedance, subject: SubjectId) -> Vec<LimitRow> {
+pub(crate) fn rows(facts: &Facts, rule: &Terms<'_>, subject: SubjectId) -> Vec<LimitRow> {
     let Some((subject, spec)) = facts.subjects.get(&subject).zip(rule.quantity.spec()) else { return Vec::new() };
     let class = match &subject.details {
         SubjectDetails::Restaurant { size_class, .. } => size_class.as_deref(),
         SubjectDetails::Site { stage, .. } => stage.as_deref(),
         _ => None,
     };
+    let class = rule.class.or(class);
     let grid = subject.grid.and_then(|grid| facts.grids.get(&grid)).map_or("", |grid| grid.code.as_str());
     let kind = subject.details.kind();
     let region_fits = |region: &str| region.is_empty() || region == rule.region || grid.starts_with(region);
@@ -55,6 +68,6 @@ pub(super) fn rows(facts: &Facts, rule: &Exceedance, subject: SubjectId) -> Vec<
     fitting.into_iter().map(|(_, row)| row).collect()
 }
 
-pub(super) fn at(rows: &[LimitRow], at: i64) -> Option<&LimitRow> {
+pub(crate) fn at(rows: &[LimitRow], at: i64) -> Option<&LimitRow> {
     rows.iter().find(|row| row.from <= at && at < row.to)
 }

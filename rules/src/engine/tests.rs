@@ -3,7 +3,7 @@
 
 mod offline;
 mod property;
-mod world;
+pub(crate) mod world;
 
 use crate::explain::{JudgedState, NotJudged};
 use model::episode::{EpisodeChange, EpisodeClass};

@@ -19,34 +19,34 @@ use model::unit::Unit;
 use model::verdict::Verdict;
 use std::collections::BTreeMap;
 
-pub(super) const MINUTE: i64 = 60_000;
-pub(super) const FUME: Quantity = Quantity::FUME;
-pub(super) const LOGGER: DeviceId = DeviceId(1);
-pub(super) const TRACKER: DeviceId = DeviceId(2);
-pub(super) const RESTAURANT: SubjectId = SubjectId(10);
-pub(super) const TRUCK: SubjectId = SubjectId(20);
+pub(crate) const MINUTE: i64 = 60_000;
+pub(crate) const FUME: Quantity = Quantity::FUME;
+pub(crate) const LOGGER: DeviceId = DeviceId(1);
+pub(crate) const TRACKER: DeviceId = DeviceId(2);
+pub(crate) const RESTAURANT: SubjectId = SubjectId(10);
+pub(crate) const TRUCK: SubjectId = SubjectId(20);
 /// Start of every test: 2026-11-20 20:00 in Beijing, when the permit's night (20:00 to 06:00) begins.
-pub(super) const START: i64 = 1_795_176_000_000;
+pub(crate) const START: i64 = 1_795_176_000_000;
 
 const ORIGIN: Wgs84 = Wgs84 { lon: 113.50, lat: 34.80 };
 
 #[derive(Debug, Clone)]
-pub(super) struct World {
-    pub(super) facts: Facts,
+pub(crate) struct World {
+    pub(crate) facts: Facts,
 }
 
-pub(super) fn library(code: &str) -> String {
+pub(crate) fn library(code: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/library/rules");
     std::fs::read_to_string(path.join(format!("{code}.toml"))).unwrap()
 }
 
 impl World {
-    pub(super) fn library() -> Self {
+    pub(crate) fn library() -> Self {
         let codes = ["fume-exceedance", "device-offline", "data-gap", "truck-off-route"];
         Self::with(codes.iter().map(|code| (*code, library(code))).collect())
     }
 
-    pub(super) fn with(rules: Vec<(&str, String)>) -> Self {
+    pub(crate) fn with(rules: Vec<(&str, String)>) -> Self {
         let mut world = Self { facts: Facts::default() };
         let restaurant = SubjectDetails::Restaurant {
             size_class: Some("medium".into()),
@@ -131,7 +131,7 @@ impl World {
         assert!(self.facts.apply(&revision));
     }
 
-    pub(super) fn without_limits(mut self) -> Self {
+    pub(crate) fn without_limits(mut self) -> Self {
         self.facts.limits.clear();
         self
     }
@@ -157,7 +157,7 @@ fn limit(id: i64, value: f64, class: &str) -> Limit {
 
 /// What a device says, before it has a place in a journal. Times count from [`START`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Fume {
         at: i64,
         value: f64,
@@ -173,13 +173,13 @@ pub(super) enum Said {
 }
 
 impl Said {
-    pub(super) const fn at(&self) -> i64 {
+    pub(crate) const fn at(&self) -> i64 {
         match self {
             Self::Fume { at, .. } | Self::Fix { at, .. } => *at,
         }
     }
 
-    pub(super) fn record(&self, received: i64, seq: u64, verdict: Verdict) -> Item {
+    pub(crate) fn record(&self, received: i64, seq: u64, verdict: Verdict) -> Item {
         let (device, subject, kind, body) = match *self {
             Self::Fume { value, flag, .. } => {
                 let values = vec![Value { quantity: FUME, statistic: Statistic::Mean, flag, value }];
@@ -205,39 +205,39 @@ impl Said {
     }
 }
 
-pub(super) fn tick(at: i64, seq: u64) -> Item {
+pub(crate) fn tick(at: i64, seq: u64) -> Item {
     let tick = Tick { at: IngestTime(START + at), clock_synchronised: true, listening: vec![] };
     Item::Tick { tick, position: Position { partition: 0, seq } }
 }
 
 /// An engine with its journal; by default every record arrives at its event time, with ticks in between.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) world: World,
-    pub(super) engine: Engine,
-    pub(super) changes: Vec<EpisodeChange>,
-    pub(super) rows: BTreeMap<(String, i64, i64), StateRow>,
+pub(crate) struct Run {
+    pub(crate) world: World,
+    pub(crate) engine: Engine,
+    pub(crate) changes: Vec<EpisodeChange>,
+    pub(crate) rows: BTreeMap<(String, i64, i64), StateRow>,
     seq: u64,
     now: i64,
 }
 
 impl Run {
-    pub(super) fn new(world: World) -> Self {
+    pub(crate) fn new(world: World) -> Self {
         let engine = Engine::new(&world.facts);
         Self { world, engine, changes: vec![], rows: BTreeMap::new(), seq: 0, now: 0 }
     }
 
-    pub(super) fn next_seq(&mut self) -> u64 {
+    pub(crate) fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq
     }
 
-    pub(super) fn item(&mut self, item: &Item) {
+    pub(crate) fn item(&mut self, item: &Item) {
         self.engine.on_item(item, &self.world.facts, &mut self.changes);
     }
 
     /// Ticks up to a time counted from [`START`] (or an absolute one).
-    pub(super) fn tick_to(&mut self, at: i64) {
+    pub(crate) fn tick_to(&mut self, at: i64) {
         let at = if at >= START { at - START } else { at };
         while self.now + 30_000 <= at {
             self.now += 30_000;
@@ -252,33 +252,33 @@ impl Run {
         self.item(&said.record(received, seq, verdict));
     }
 
-    pub(super) fn fume(&mut self, at: i64, value: f64, flag: Flag) {
+    pub(crate) fn fume(&mut self, at: i64, value: f64, flag: Flag) {
         self.say(Said::Fume { at, value, flag }, Verdict::Stored);
     }
 
-    pub(super) fn revise_fume(&mut self, at: i64, value: f64) {
+    pub(crate) fn revise_fume(&mut self, at: i64, value: f64) {
         self.say(Said::Fume { at, value, flag: Flag::Normal }, Verdict::Revised);
     }
 
-    pub(super) fn fix(&mut self, at: i64, along: i64, aside: f64) {
+    pub(crate) fn fix(&mut self, at: i64, along: i64, aside: f64) {
         self.say(Said::Fix { at, along, aside, fixed: true }, Verdict::Stored);
     }
 
-    pub(super) fn revise_fix(&mut self, at: i64, along: i64, aside: f64) {
+    pub(crate) fn revise_fix(&mut self, at: i64, along: i64, aside: f64) {
         self.say(Said::Fix { at, along, aside, fixed: true }, Verdict::Revised);
     }
 
-    pub(super) fn stale_fix(&mut self, at: i64, aside: f64) {
+    pub(crate) fn stale_fix(&mut self, at: i64, aside: f64) {
         self.say(Said::Fix { at, along: 0, aside, fixed: false }, Verdict::Stored);
     }
 
-    pub(super) fn contact(&mut self, at: i64, verdict: Option<Verdict>) {
+    pub(crate) fn contact(&mut self, at: i64, verdict: Option<Verdict>) {
         self.tick_to(at);
         let position = Position { partition: 0, seq: self.next_seq() };
         self.item(&Item::Contact { device: LOGGER, received: IngestTime(START + at), position, verdict });
     }
 
-    pub(super) fn outage(&mut self, from: i64, to: i64) {
+    pub(crate) fn outage(&mut self, from: i64, to: i64) {
         let position = Position { partition: 0, seq: self.next_seq() };
         let outage = Outage { from: IngestTime(START + from), to: IngestTime(START + to), what: OutageKind::Listener };
         self.item(&Item::Outage { outage, position });
@@ -292,21 +292,25 @@ impl Run {
         self.item(&Item::Revision { revision, position });
     }
 
-    pub(super) fn limit(&mut self, id: i64, value: f64, class: &str) {
+    pub(crate) fn limit(&mut self, id: i64, value: f64, class: &str) {
         self.revise(Object::Limit(limit(id, value, class)));
     }
 
-    pub(super) fn rule_version(&mut self, version: u32, edit: impl Fn(String) -> String) {
+    pub(crate) fn rule_version(&mut self, version: u32, edit: impl Fn(String) -> String) {
         self.version_of("fume-exceedance", version, edit);
     }
 
-    pub(super) fn version_of(&mut self, code: &str, version: u32, edit: impl Fn(String) -> String) {
+    pub(crate) fn version_of(&mut self, code: &str, version: u32, edit: impl Fn(String) -> String) {
         let text = edit(library(code));
         self.revise(Object::Rule(RuleVersion { code: code.into(), version, text, active: true }));
     }
 
+    pub(crate) fn put_rule(&mut self, code: &str, version: u32, text: String, active: bool) {
+        self.revise(Object::Rule(RuleVersion { code: code.into(), version, text, active }));
+    }
+
     /// Saves and starts again from what was saved.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         for row in self.engine.save() {
             self.rows.insert((row.rule.clone(), row.subject, row.device), row);
         }
@@ -315,7 +319,7 @@ impl Run {
     }
 
     /// What stands at the end, from what was told.
-    pub(super) fn standing(&self) -> Vec<Episode> {
+    pub(crate) fn standing(&self) -> Vec<Episode> {
         let mut last: BTreeMap<EpisodeId, &Episode> = BTreeMap::new();
         for change in &self.changes {
             last.insert(change.episode().id, change.episode());
@@ -323,7 +327,7 @@ impl Run {
         last.into_values().filter(|episode| episode.standing == Standing::Stands).cloned().collect()
     }
 
-    pub(super) fn standing_of(&self, rule: &str) -> Vec<Episode> {
+    pub(crate) fn standing_of(&self, rule: &str) -> Vec<Episode> {
         let mut all = self.standing();
         all.retain(|episode| episode.rule == rule);
         all.sort_by_key(|episode| episode.start);
