@@ -55,7 +55,7 @@ fn areas() -> Vec<Value> {
         json!({"code": "no-go-2", "name": "合成湿地禁行区", "purpose": "no_go", "outline": square(2_500.0, 1_500.0, 300.0),
             "valid_from": SINCE}),
         json!({"code": "parking-1", "name": "合成渣土车停车场", "purpose": "parking",
-            "outline": square(5_500.0, 4_500.0, 200.0), "valid_from": SINCE}),
+            "outline": square(5_500.0, 500.0, 200.0), "valid_from": SINCE}),
         json!({"code": "temporary-1", "name": "合成临时堆放点", "purpose": "temporary_dump",
             "circle": circle(3_500.0, 6_500.0, 150.0), "valid_from": SINCE}),
         json!({"code": "transfer-1", "name": "合成中转站", "purpose": "transfer",
