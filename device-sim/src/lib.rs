@@ -3,7 +3,7 @@
 //!
 //! [`district`] lays out a made-up district, [`plan`] decides who offends when and who only looks like it, [`signal`]
 //! turns the plan into readings, [`rtu`] plays Modbus slaves on lines as bad as real ones, [`fleet`] sends them over [`transport`],
-//! [`obey`] is how they answer commands, [`fault`] delays, repeats and shuffles them.
+//! [`papers`] are what an office keeps about the district, [`obey`] is how devices answer commands, [`fault`] delays, repeats and shuffles them.
 //! [`lab`] is the other side: it takes a real device and says what it does wrong.
 
 pub mod district;
@@ -14,6 +14,7 @@ pub mod lab;
 pub mod load;
 pub mod noise;
 pub mod obey;
+pub mod papers;
 pub mod plan;
 pub mod registers;
 pub mod rtu;

@@ -18,7 +18,7 @@ use device_sim::plan::{Judging, Plan, Timeline};
 use device_sim::transport::Targets;
 use device_sim::{registers, truth};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::time::{Clock, SystemClock};
+use model::time::{Clock, EventTime, SystemClock};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,6 +51,9 @@ enum Command {
         /// A third of the sites have their slaves behind a modem that dials in; run the fleet with --dtu then.
         #[arg(long)]
         modems: bool,
+        /// Areas, notices, night permits, cleaning records, manifests too, dated back from today.
+        #[arg(long)]
+        papers: bool,
         #[arg(long)]
         out: PathBuf,
     },
@@ -231,10 +234,13 @@ async fn run() -> Result<u8> {
         .init();
     match Cli::parse().command {
         Command::Slaves(arguments) => slaves::run(arguments).await.map(|()| 0),
-        Command::District { size, modbus_first_port, modems, out } => {
+        Command::District { size, modbus_first_port, modems, papers, out } => {
             let district = District::generate(size.size());
             let modems = if modems { registers::Modems::DialIn } else { registers::Modems::None };
             registers::write(&district, modbus_first_port, modems, &out)?;
+            if papers {
+                device_sim::papers::write(&district, EventTime(SystemClock.now().0), &out)?;
+            }
             println!(
                 "{}: {} restaurants, {} sites, {} trucks in {}",
                 district::DISTRICT_NAME,

@@ -56,7 +56,7 @@ fn grid_code(column: u32, row: u32) -> String {
 }
 
 /// The cell a place lies in.
-fn grid_of(place: Wgs84) -> String {
+pub(crate) fn grid_of(place: Wgs84) -> String {
     let (east, north) = place.offset_m(crate::district::ORIGIN);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the district")]
     let cell = |m: f64, cells: u32| ((m / (f64::from(CELL_KM) * 1000.0)).max(0.0) as u32).min(cells - 1);

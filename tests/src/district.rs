@@ -22,6 +22,8 @@ pub struct Staged {
 pub fn stage(server: &Server, size: Size, rules: &str) -> Result<Staged> {
     let registers = server.folder.join("district");
     let first_modbus_port = crate::free_ports(u16::try_from(size.sites).context("too many sites")?.max(1))?;
+    // The demonstration has papers; the others compare with a truth that knows none.
+    let papers = (rules == "config/demo").then(|| "--papers".to_owned());
     output(
         &binary("device-sim")?,
         [
@@ -33,7 +35,9 @@ pub fn stage(server: &Server, size: Size, rules: &str) -> Result<Staged> {
             format!("--modbus-first-port={first_modbus_port}"),
             "--modems".to_owned(),
             format!("--out={}", registers.display()),
-        ],
+        ]
+        .into_iter()
+        .chain(papers),
     )?;
     let credentials = server.folder.join("credentials.json");
     let root = crate::tools::root();

@@ -8,7 +8,7 @@
  *   LANTIAN_MQTT           mqtt://127.0.0.1:1883
  *   LANTIAN_CHROMIUM       the browser (/usr/bin/chromium)
  *
- * `npx playwright test journey pages pictures quarantine` runs the tests at both sizes, `npx playwright test screenshots` draws
+ * `npx playwright test journey pages papers pictures quarantine` runs the tests at both sizes, `npx playwright test screenshots` draws
  * `docs/images`. The server should have demo rules and at least one subject, device, alert and case.
  */
 

@@ -150,7 +150,12 @@ fn papers(state: &AppState, add: &mut impl FnMut(Level, &str, String)) {
         let level = if notice.level == NoticeLevel::Red { Level::Error } else { Level::Warning };
         let stops: Vec<_> = notice.stops.iter().map(|work| work.code()).collect();
         let until = notice.valid_to.map(EventTime::to_rfc3339).unwrap_or_default();
-        add(level, &format!("notice_{}", notice.level.code()), format!("{}|{}|{until}", notice.code, stops.join(",")));
+        let grids = notice.grids.iter().filter_map(|id| facts.grids.get(id)).take(GRIDS_SHOWN);
+        let grids: Vec<_> = grids.map(|grid| grid.name.replace('|', " ")).collect();
+        let more = if notice.grids.len() > GRIDS_SHOWN { " …" } else { "" };
+        let place = if grids.is_empty() { notice.region.clone() } else { grids.join("、") + more };
+        let detail = format!("{}|{}|{place}|{until}", notice.code, stops.join(","));
+        add(level, &format!("notice_{}", notice.level.code()), detail);
     }
     if let Some(row) = facts.maintenance_at(None, None, now) {
         let until = row.valid_to.map(EventTime::to_rfc3339).unwrap_or_default();
@@ -184,6 +189,8 @@ pub(crate) async fn kpi(state: &AppState) -> ApiResult<Kpi> {
 
 /// Banners of notices, the strictest first.
 const NOTICES_SHOWN: usize = 3;
+/// Grids a banner names.
+const GRIDS_SHOWN: usize = 3;
 /// Seconds of lag before a banner says so.
 const LAG_SECONDS: f64 = 10.0;
 /// Entries the projection may be behind in good order.

@@ -101,7 +101,7 @@ async fn a_notice_stands_over_every_page_and_stops_the_trucks_while_it_is_in_for
     let banner = told.iter().find(|one| one["code"] == "notice_red").unwrap();
     assert_eq!(
         (banner["level"].as_str(), banner["detail"].as_str()),
-        (Some("error"), Some("n1|earthwork,muck_transport|"))
+        (Some("error"), Some("n1|earthwork,muck_transport||"))
     );
     assert_eq!(bench.get("/map", &leader).await.ok()["corridors"][0]["open_now"], false);
     body["id"] = id;

@@ -67,7 +67,7 @@ pub async fn test() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut show = show(folder.path()).await?;
     wait_for_cases(&show).await?;
-    let run = playwright(&show, &["commands", "journey", "pages", "pictures", "quarantine"]);
+    let run = playwright(&show, &["commands", "journey", "pages", "papers", "pictures", "quarantine"]);
     if run.is_err() {
         println!("{}", show.server.complaints().join("\n"));
     }

@@ -7,7 +7,7 @@ import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type {
   AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewCommand, NewDevice, NewInstallation, NewUser,
-  Problem, PutLimit, PutPermit, PutSubject, RejectUnknown,
+  Problem, PutArea, PutBackground, PutCleaning, PutLimit, PutMaintenance, PutManifest, PutNightPermit, PutNotice, PutPermit, PutSchedule, PutSubject, RejectUnknown,
 } from './types'
 
 export class ApiProblem extends Error {
@@ -77,6 +77,44 @@ function clean<T extends object>(query: T): T {
 }
 
 const at = (id: number) => ({ params: { path: { id } } })
+
+type ListQuery = QueryOf<'/api/v1/areas'>
+
+/** The special registers: a list and an edit of each kind. */
+export const papers = {
+  areas: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/areas', { params: { query: clean(query) } })),
+    put: (body: PutArea) => take(http.PUT('/api/v1/areas', { body })),
+  },
+  notices: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/notices', { params: { query: clean(query) } })),
+    put: (body: PutNotice) => take(http.PUT('/api/v1/notices', { body })),
+  },
+  night_permits: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/night-permits', { params: { query: clean(query) } })),
+    put: (body: PutNightPermit) => take(http.PUT('/api/v1/night-permits', { body })),
+  },
+  cleanings: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/cleanings', { params: { query: clean(query) } })),
+    put: (body: PutCleaning) => take(http.PUT('/api/v1/cleanings', { body })),
+  },
+  manifests: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/manifests', { params: { query: clean(query) } })),
+    put: (body: PutManifest) => take(http.PUT('/api/v1/manifests', { body })),
+  },
+  maintenances: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/maintenances', { params: { query: clean(query) } })),
+    put: (body: PutMaintenance) => take(http.PUT('/api/v1/maintenances', { body })),
+  },
+  schedules: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/schedules', { params: { query: clean(query) } })),
+    put: (body: PutSchedule) => take(http.PUT('/api/v1/schedules', { body })),
+  },
+  backgrounds: {
+    list: (query: ListQuery) => take(http.GET('/api/v1/backgrounds', { params: { query: clean(query) } })),
+    put: (body: PutBackground) => take(http.PUT('/api/v1/backgrounds', { body })),
+  },
+}
 
 export const api = {
   // -- who --

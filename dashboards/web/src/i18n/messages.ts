@@ -6,6 +6,7 @@ import commandsEn from './en/commands'
 import framesEn from './en/frames'
 import ledgerEn from './en/ledger'
 import pagesEn from './en/pages'
+import papersEn from './en/papers'
 import shellEn from './en/shell'
 import channelsZh from './zh-CN/channels'
 import codesZh from './zh-CN/codes'
@@ -13,9 +14,10 @@ import commandsZh from './zh-CN/commands'
 import framesZh from './zh-CN/frames'
 import ledgerZh from './zh-CN/ledger'
 import pagesZh from './zh-CN/pages'
+import papersZh from './zh-CN/papers'
 import shellZh from './zh-CN/shell'
 
 export const messages = {
-  'zh-CN': { ...shellZh, ...codesZh, ...pagesZh, ...framesZh, ...channelsZh, ...commandsZh, ...ledgerZh },
-  en: { ...shellEn, ...codesEn, ...pagesEn, ...framesEn, ...channelsEn, ...commandsEn, ...ledgerEn },
+  'zh-CN': { ...shellZh, ...codesZh, ...pagesZh, ...framesZh, ...channelsZh, ...commandsZh, ...ledgerZh, ...papersZh },
+  en: { ...shellEn, ...codesEn, ...pagesEn, ...framesEn, ...channelsEn, ...commandsEn, ...ledgerEn, ...papersEn },
 }

@@ -1,6 +1,6 @@
 /** The menu, by task, for what a person may do. */
 
-import { Bell, Box, Connection, Files, Grid, Guide, House, Key, Location, Notebook, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
+import { Bell, Box, Connection, Files, Grid, Guide, House, Key, Location, Memo, Notebook, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 import type { Capability } from '@/api/types'
 
@@ -31,6 +31,7 @@ const MENU: MenuGroup[] = [
     { to: '/subjects/site', name: 'nav.sites', icon: OfficeBuilding, any: DISTRICT },
     { to: '/subjects/truck', name: 'nav.trucks', icon: Van, any: DISTRICT },
     { to: '/permits', name: 'nav.permits', icon: Stamp, any: DISTRICT },
+    { to: '/papers', name: 'nav.papers', icon: Memo, any: DISTRICT },
   ] },
   { name: 'nav.things', items: [
     { to: '/devices', name: 'nav.devices', icon: Connection, any: DEVICES },

@@ -30,6 +30,8 @@ export const routes: RouteRecordRaw[] = [
   { path: '/subjects/:kind(restaurant|site|truck|gate|disposal_site)', name: 'subjects', component: () => import('@/pages/SubjectsPage.vue'), meta: { any: DISTRICT } },
   { path: '/subjects/:id(\\d+)', name: 'subject', component: () => import('@/pages/SubjectPage.vue'), meta: { any: DISTRICT } },
   { path: '/permits', name: 'permits', component: () => import('@/pages/PermitsPage.vue'), meta: { any: DISTRICT } },
+  { path: '/papers', redirect: { name: 'papers', params: { kind: 'notices' } } },
+  { path: '/papers/:kind(notices|areas|night_permits|cleanings|manifests|maintenances|schedules|backgrounds)', name: 'papers', component: () => import('@/pages/PapersPage.vue'), meta: { any: DISTRICT } },
   { path: '/devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue'), meta: { any: DEVICES } },
   { path: '/devices/:id(\\d+)', name: 'device', component: () => import('@/pages/DevicePage.vue'), meta: { any: DEVICES } },
   { path: '/ledger', name: 'ledger', component: () => import('@/pages/LedgerPage.vue'), meta: { any: DEVICES } },

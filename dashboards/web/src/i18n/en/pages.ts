@@ -133,6 +133,7 @@ export default {
       corridors: 'Corridors',
       grids: 'Grids',
       outlines: 'Outlines',
+      areas: 'Areas',
     },
   },
   overview: {
@@ -449,6 +450,7 @@ export default {
     d5: 'Fri',
     d6: 'Sat',
     d7: 'Sun',
+    d8: 'holidays',
   },
   limit: {
     hint: 'limits differ by region, standard, class and time; every edit is kept',

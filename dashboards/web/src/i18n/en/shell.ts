@@ -32,6 +32,7 @@ export default {
     sites: 'Sites',
     trucks: 'Trucks',
     permits: 'Permits',
+    papers: 'Special registers',
     things: 'Devices',
     devices: 'Devices',
     explain: 'Explain a frame',
@@ -146,6 +147,9 @@ export default {
     changed: 'Password changed',
   },
   banner: {
+    stops: 'stops {works}',
+    until: 'until {at}',
+    untilLifted: 'until lifted',
     lag: 'Data delayed by {n} s',
     disconnected: 'The live connection is lost, reconnecting; the page shows data as of {at}',
     live: 'Live',

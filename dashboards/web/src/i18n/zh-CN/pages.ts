@@ -133,6 +133,7 @@ export default {
       corridors: '准运路线',
       grids: '网格',
       outlines: '场地范围',
+      areas: '区域',
     },
   },
   overview: {
@@ -449,6 +450,7 @@ export default {
     d5: '周五',
     d6: '周六',
     d7: '周日',
+    d8: '节假日',
   },
   limit: {
     hint: '限值随地区、标准、类别和时间而不同，修改留痕',

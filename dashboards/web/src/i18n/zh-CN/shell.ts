@@ -32,6 +32,7 @@ export default {
     sites: '工地',
     trucks: '渣土车',
     permits: '准运证',
+    papers: '专项台账',
     things: '设备接入',
     devices: '设备',
     explain: '报文解析',
@@ -146,6 +147,9 @@ export default {
     changed: '密码已修改',
   },
   banner: {
+    stops: '停止{works}',
+    until: '至 {at}',
+    untilLifted: '至解除为止',
     lag: '数据延迟 {n} 秒',
     disconnected: '与服务器的实时连接已断开，正在重连；页面数据停留在 {at}',
     live: '实时',
