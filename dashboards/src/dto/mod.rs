@@ -12,6 +12,7 @@ pub mod claims;
 pub mod commands;
 pub mod common;
 pub mod devices;
+pub mod drafts;
 pub mod explain;
 pub mod health;
 pub mod imports;

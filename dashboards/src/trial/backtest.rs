@@ -108,7 +108,7 @@ pub async fn run(source: Source, wanted: Wanted, progress: Progress) -> Result<O
 }
 
 /// What stands of both versions, and how many devices were read.
-pub(super) async fn stands(source: Source, wanted: Wanted, progress: Progress) -> Result<(Stands, usize), TrialError> {
+pub(crate) async fn stands(source: Source, wanted: Wanted, progress: Progress) -> Result<(Stands, usize), TrialError> {
     let begin = EventTime(wanted.from.0.saturating_sub(wanted.pair.before_ms()));
     let world = source.world(begin, wanted.to).await?;
     let facts = source.ledger.facts_now();
@@ -206,7 +206,7 @@ impl Job {
         let begin = EventTime(self.wanted.from.0.saturating_sub(pair.before_ms()));
         for span in slices(batch, begin, self.wanted.to) {
             let counts = &self.progress.0;
-            let mut queues = Vec::with_capacity(batch.len());
+            let (mut queues, mut end) = (Vec::with_capacity(batch.len()), IngestTime(span.1.0));
             for unit in batch {
                 if counts.stopped.load(Ordering::Relaxed) {
                     return Err(TrialError::Stopped);
@@ -216,9 +216,11 @@ impl Job {
                 let (records, late) = handle.block_on(read)?;
                 counts.late.fetch_add(late, Ordering::Relaxed);
                 counts.records.fetch_add(records.len() as u64, Ordering::Relaxed);
+                // What was sent later was judged with the registers of later.
+                end = records.iter().map(|record| record.received.plus_ms(1)).fold(end, IngestTime::max);
                 queues.push(records.into_iter().peekable());
             }
-            edges = feed(&mut run, &mut queues, edges, span.1);
+            edges = feed(&mut run, &mut queues, edges, end);
             counts.done.fetch_add(1, Ordering::Relaxed);
         }
         for edge in edges {
@@ -231,9 +233,9 @@ impl Job {
 type Queue = std::iter::Peekable<std::vec::IntoIter<SettledRecord>>;
 
 /// Feeds a slice; edits of the registers come between the records received before and after them. Returns the edges left.
-fn feed<'e>(run: &mut Run, queues: &mut [Queue], mut edges: &'e [Edge], end: EventTime) -> &'e [Edge] {
+fn feed<'e>(run: &mut Run, queues: &mut [Queue], mut edges: &'e [Edge], end: IngestTime) -> &'e [Edge] {
     loop {
-        let edge = edges.split_first().filter(|(edge, _)| edge.at().0 < end.0);
+        let edge = edges.split_first().filter(|(edge, _)| edge.at() < end);
         for queue in &mut *queues {
             while let Some(record) = queue.next_if(|next| edge.is_none_or(|(edge, _)| next.received < edge.at())) {
                 run.record(Box::new(record));

@@ -36,7 +36,9 @@ pub(super) async fn run(stores: &Stores, wanted: &Backtest) -> Result<()> {
         None => stores.ledger.facts_now().rules.get(&code).filter(|rule| rule.active).map(|rule| rule.text.clone()),
     };
     let pair = Pair::new(&text, live.as_deref()).map_err(|problems| {
-        problems.iter().for_each(|problem| println!("WRONG {problem}"));
+        for problem in &problems {
+            println!("WRONG {problem}");
+        }
         anyhow::anyhow!("try the rule: {} problems", problems.len())
     })?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -197,15 +199,23 @@ fn csv(report: &Report, facts: &Facts) -> String {
     for change in &report.changes {
         let episode = change.episode();
         let device = facts.devices.get(&episode.device).map_or_else(String::new, |device| device.code.clone());
-        let end = |episode: &Episode| episode.end.map(|end| end.to_rfc3339()).unwrap_or_default();
+        let end = |episode: &Episode| episode.end.as_ref().map(EventTime::to_rfc3339).unwrap_or_default();
         let live = match change {
             Change::Changed { live, .. } => format!("{},{},{}", live.start, end(live), live.extreme),
             _ => ",,".to_owned(),
         };
-        let cells =
-            [change.word().to_owned(), subject(episode, facts), device, episode.start.to_rfc3339(), end(episode)];
+        let cells = [
+            change.word().to_owned(),
+            subject(episode, facts),
+            device,
+            episode.start.to_rfc3339(),
+            end(episode),
+            episode.extreme.to_string(),
+            episode.threshold.to_string(),
+            live,
+        ];
         out.push_str(&cells.join(","));
-        out.push_str(&format!(",{},{},{live}\n", episode.extreme, episode.threshold));
+        out.push('\n');
     }
     out
 }

@@ -38,13 +38,15 @@ pub(super) async fn write(stores: &Stores, wanted: &Wanted) -> Result<()> {
     let tests_file = wanted.tests.clone().unwrap_or_else(|| super::files::tests_of(&wanted.file));
     let (text, tests) = (read(&wanted.file)?, read(&tests_file)?);
     let rule = ::rules::check(&text).map_err(|problems| {
-        problems.iter().for_each(|problem| println!("WRONG {}: {problem}", wanted.file.display()));
+        for problem in &problems {
+            println!("WRONG {}: {problem}", wanted.file.display());
+        }
         anyhow::anyhow!("take {}: {} problems; nothing was changed", wanted.file.display(), problems.len())
     })?;
     let draft = stores.ledger.write_draft(&author, &rule.code, (&text, &tests), &check_rule).await;
     let draft = draft.context("write the draft")?;
     println!("draft {} of {}, against version {}", draft.id, draft.code, draft.base);
-    told(stores.ledger.test_draft(&author, draft.id, &run_tests).await.context("pass its tests")?);
+    told(&stores.ledger.test_draft(&author, draft.id, &run_tests).await.context("pass its tests")?);
     Ok(())
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn run_tests(text: &str, tests: &str) -> Result<(usize, usize), Vec<l
     Ok((outcomes.len(), outcomes.iter().filter(|outcome| !outcome.passed()).count()))
 }
 
-fn told(draft: RuleDraft) {
+fn told(draft: &RuleDraft) {
     let step = draft.steps.last();
     let note = step.map(|step| step.note.as_str()).filter(|note| !note.is_empty()).map(|note| format!(": {note}"));
     println!(
@@ -73,7 +75,7 @@ fn told(draft: RuleDraft) {
 
 pub(super) async fn shadow(stores: &Stores, step: &DraftStep) -> Result<()> {
     let author = person(stores, &step.who, Permission::EditRules).await?;
-    told(stores.ledger.shadow_draft(&author, step.id, &check_rule).await.context("begin the shadow")?);
+    told(&stores.ledger.shadow_draft(&author, step.id, &check_rule).await.context("begin the shadow")?);
     println!("its alerts are under {}; they open no case", model::register::shadow_code(&code(stores, step.id).await?));
     Ok(())
 }
@@ -84,25 +86,25 @@ async fn code(stores: &Stores, id: i64) -> Result<String> {
 
 pub(super) async fn submit(stores: &Stores, step: &DraftStep) -> Result<()> {
     let author = person(stores, &step.who, Permission::EditRules).await?;
-    told(stores.ledger.submit_draft(&author, step.id, &step.note).await.context("submit the draft")?);
+    told(&stores.ledger.submit_draft(&author, step.id, &step.note).await.context("submit the draft")?);
     Ok(())
 }
 
 pub(super) async fn approve(stores: &Stores, step: &DraftStep) -> Result<()> {
     let author = person(stores, &step.who, Permission::ApproveRules).await?;
-    told(stores.ledger.approve_draft(&author, step.id, &step.note, &check_rule).await.context("approve the draft")?);
+    told(&stores.ledger.approve_draft(&author, step.id, &step.note, &check_rule).await.context("approve the draft")?);
     Ok(())
 }
 
 pub(super) async fn reject(stores: &Stores, step: &DraftStep) -> Result<()> {
     let author = person(stores, &step.who, Permission::ApproveRules).await?;
-    told(stores.ledger.reject_draft(&author, step.id, &step.note).await.context("reject the draft")?);
+    told(&stores.ledger.reject_draft(&author, step.id, &step.note).await.context("reject the draft")?);
     Ok(())
 }
 
 pub(super) async fn withdraw(stores: &Stores, step: &DraftStep) -> Result<()> {
     let author = person(stores, &step.who, Permission::EditRules).await?;
-    told(stores.ledger.withdraw_draft(&author, step.id, &step.note).await.context("withdraw the draft")?);
+    told(&stores.ledger.withdraw_draft(&author, step.id, &step.note).await.context("withdraw the draft")?);
     Ok(())
 }
 
