@@ -67,10 +67,6 @@ impl Pulse {
         Ok(Self { db, state: Arc::new(Mutex::new(state)) })
     }
 
-    pub(crate) fn database(&self) -> Database {
-        self.db.clone()
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

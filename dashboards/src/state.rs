@@ -4,7 +4,6 @@
 use crate::book::Book;
 use crate::dto::health::Health;
 use crate::dto::overview::Kpi;
-use crate::handlers::drafts::Jobs;
 use crate::handlers::{arrivals, pictures};
 use crate::live::Sockets;
 use crate::net::Network;
@@ -28,7 +27,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// What the wiring hands over.
 #[derive(Debug)]
@@ -193,9 +191,6 @@ pub struct Inner {
     pub(crate) sockets: Sockets,
     pub(crate) kpi: watch::Sender<Arc<Kpi>>,
     pub(crate) health: watch::Sender<Option<Arc<Health>>>,
-    pub(crate) jobs: Jobs,
-    /// Backtests; they end with `stop`.
-    pub(crate) tasks: TaskTracker,
 }
 
 /// See [`Inner`].
@@ -259,8 +254,6 @@ impl AppState {
             sockets,
             kpi: watch::channel(Arc::default()).0,
             health: watch::channel(None).0,
-            jobs: Jobs::default(),
-            tasks: TaskTracker::new(),
         }))
     }
 

@@ -44,7 +44,6 @@ use axum::routing::{self, MethodRouter};
 use ledger::Permission as P;
 use std::collections::BTreeMap;
 
-mod drafts;
 mod papers;
 
 const VIEW: Access = Access::Needs(P::View);
@@ -54,7 +53,6 @@ const REGISTERS: Access = Access::Needs(P::EditRegisters);
 const COMMANDS: Access = Access::Needs(P::CommandDevices);
 const ALERTS: Access = Access::Needs(P::HandleAlerts);
 const RULES: Access = Access::Needs(P::EditRules);
-const APPROVALS: Access = Access::Needs(P::ApproveRules);
 const LIMITS: Access = Access::Needs(P::EditLimits);
 const PEOPLE: Access = Access::Needs(P::ManagePeople);
 
@@ -314,14 +312,12 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/live", OWN, "The live socket").upgrades::<LiveRequest, LiveMessage>().to(crate::live::upgrade),
     ];
     routes.extend(papers::routes());
-    routes.extend(drafts::routes());
     routes
 }
 
 /// The whole `OpenAPI` document as pretty JSON with a final newline: what `dashboards/openapi.json` holds.
 pub fn openapi_json() -> String {
     let mut schemas = BTreeMap::new();
-    word::<crate::dto::drafts::DraftState>(&mut schemas);
     word::<words::Protocol>(&mut schemas);
     word::<words::CaseState>(&mut schemas);
     word::<words::EpisodeClass>(&mut schemas);

@@ -12,7 +12,6 @@ mod conventions;
 mod crash;
 mod durability;
 mod modbus;
-mod newcomer;
 mod operator;
 mod packets;
 mod pictures;

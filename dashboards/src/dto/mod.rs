@@ -12,7 +12,6 @@ pub mod claims;
 pub mod commands;
 pub mod common;
 pub mod devices;
-pub mod drafts;
 pub mod explain;
 pub mod health;
 pub mod imports;

@@ -10,7 +10,6 @@ pub(crate) mod claims;
 pub(crate) mod commands;
 pub(crate) mod credentials;
 pub(crate) mod devices;
-pub(crate) mod drafts;
 pub(crate) mod explain;
 pub(crate) mod frames;
 pub(crate) mod imports;

@@ -108,7 +108,7 @@ pub async fn run(source: Source, wanted: Wanted, progress: Progress) -> Result<O
 }
 
 /// What stands of both versions, and how many devices were read.
-pub(crate) async fn stands(source: Source, wanted: Wanted, progress: Progress) -> Result<(Stands, usize), TrialError> {
+async fn stands(source: Source, wanted: Wanted, progress: Progress) -> Result<(Stands, usize), TrialError> {
     let begin = EventTime(wanted.from.0.saturating_sub(wanted.pair.before_ms()));
     let world = source.world(begin, wanted.to).await?;
     let facts = source.ledger.facts_now();

@@ -32,7 +32,7 @@ async fn a_limit_is_edited_with_source_and_validity_and_keeps_its_history() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_is_checked_versioned_and_rolled_back() {
     let bench = Bench::new().await;
-    let author = bench.person("author", Role::Administrator, "").await;
+    let author = bench.person("author", Role::RuleAuthor, "").await;
     let broken = fume_rule()
         .replace("window = \"60s\"", "window = \"sixty\"")
         .replace("quantity = \"fume\"", "quantity = \"fum\"");

@@ -7,7 +7,7 @@ import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type {
   AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewCommand, NewDevice, NewInstallation, NewUser,
-  Problem, PutLimit, PutPermit, PutSubject, RejectUnknown, StartBacktest,
+  Problem, PutLimit, PutPermit, PutSubject, RejectUnknown,
 } from './types'
 
 export class ApiProblem extends Error {
@@ -157,17 +157,6 @@ export const api = {
     take(http.PUT('/api/v1/rules/{code}', { params: { path: { code } }, body: { text, version, active } })),
   rollBack: (code: string, to_version: number, version: number) =>
     take(http.POST('/api/v1/rules/{code}/rollback', { params: { path: { code } }, body: { to_version, version } })),
-  drafts: () => take(http.GET('/api/v1/rules/drafts')),
-  draft: (id: number) => take(http.GET('/api/v1/rules/drafts/{id}', at(id))),
-  writeDraft: (text: string, tests: string) => take(http.POST('/api/v1/rules/drafts', { body: { text, tests } })),
-  stepDraft: (id: number, step: 'test' | 'shadow' | 'submit' | 'withdraw', note: string) =>
-    take(http.POST('/api/v1/rules/drafts/{id}/step', { ...at(id), body: { step, note } })),
-  decideDraft: (id: number, approve: boolean, note: string) =>
-    take(http.POST('/api/v1/rules/drafts/{id}/decision', { ...at(id), body: { approve, note } })),
-  testRule: (text: string, tests: string) => take(http.POST('/api/v1/rules/test', { body: { text, tests } })),
-  previewRule: (text: string, device: number) => take(http.POST('/api/v1/rules/preview', { body: { text, device } })),
-  startBacktest: (body: StartBacktest) => take(http.POST('/api/v1/rules/backtests', { body })),
-  backtest: (id: number) => take(http.GET('/api/v1/rules/backtests/{id}', at(id))),
 
   // -- quarantine --
   unknown: () => take(http.GET('/api/v1/quarantine/unknown')),

@@ -38,8 +38,7 @@ export function flagAt(series: Pick<Series, 'flags'>, t: number): string | null 
 
 const span = (from: string, to: string): [number, number] => [wallMs(Date.parse(from)), wallMs(Date.parse(to))]
 
-/** `episodes`: what a rule would have found, shaded red. */
-export function chartOption(series: Series, words: Words, episodes: { start: string; end?: string | null }[] = []): Record<string, unknown> {
+export function chartOption(series: Series, words: Words): Record<string, unknown> {
   const unit = unitText(series.unit)
   const areas = [
     ...series.gaps.map((gap) => {
@@ -54,10 +53,6 @@ export function chartOption(series: Series, words: Words, episodes: { start: str
       return [{ xAxis: from, name: words.flag(one.flag), itemStyle: { color: 'rgba(112,80,170,0.14)' } }, { xAxis: to }]
     }),
   ]
-  areas.push(...episodes.map((one) => {
-    const [from, to] = span(one.start, one.end ?? series.to)
-    return [{ xAxis: from, name: '', itemStyle: { color: 'rgba(179,32,42,0.16)' } }, { xAxis: to }]
-  }))
   const limits = series.limits.map((line) => {
     const [from, to] = span(line.from, line.to)
     return {

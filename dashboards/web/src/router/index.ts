@@ -38,7 +38,6 @@ export const routes: RouteRecordRaw[] = [
   { path: '/claims', name: 'claims', component: () => import('@/pages/ClaimsPage.vue'), meta: { any: ['manage_devices'] } },
   { path: '/limits', name: 'limits', component: () => import('@/pages/LimitsPage.vue'), meta: { any: DISTRICT } },
   { path: '/rules', name: 'rules', component: () => import('@/pages/RulesPage.vue'), meta: { any: DISTRICT } },
-  { path: '/rules/drafts/:id', name: 'rule-draft', component: () => import('@/pages/RuleDraftPage.vue'), meta: { any: DISTRICT } },
   { path: '/rules/:code', name: 'rule', component: () => import('@/pages/RulePage.vue'), meta: { any: DISTRICT } },
   { path: '/users', name: 'users', component: () => import('@/pages/UsersPage.vue'), meta: { any: ['manage_people'] } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/AuditPage.vue'), meta: { any: ['manage_people'] } },
