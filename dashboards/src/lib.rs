@@ -39,6 +39,7 @@ mod spec;
 mod state;
 mod table;
 mod throttle;
+pub mod trial;
 mod view;
 
 pub use extract::Caller;

@@ -34,6 +34,22 @@ struct State {
     outages: VecDeque<Outage>,
 }
 
+/// Our own outages that touch a span, by their beginning.
+pub(crate) async fn outages_between(
+    db: &Database,
+    from: IngestTime,
+    to: IngestTime,
+) -> Result<Vec<(IngestTime, IngestTime)>, DbError> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT from_ms, to_ms FROM outage WHERE to_ms > $1 AND from_ms < $2 ORDER BY from_ms LIMIT 10000",
+    )
+    .bind(from.0)
+    .bind(to.0)
+    .fetch_all(&mut *db.read().await?)
+    .await?;
+    Ok(rows.into_iter().map(|(from, to)| (IngestTime(from), IngestTime(to))).collect())
+}
+
 impl Pulse {
     /// Brings the table up to date and reads the newest outages.
     pub async fn open(db: Database) -> Result<Self, DbError> {

@@ -4,8 +4,9 @@
 //! Both versions run in one engine, the draft under the code of a shadow, so that records are walked once. Time passes once, at the end:
 //! what stands is a function of the observations, the registers and the last tick.
 
-use crate::definition::{CompiledRule, Kind, Problem, check};
+use crate::definition::{Absence, CompiledRule, Kind, Problem, check};
 use crate::engine::{Engine, GroupBy as Key};
+use crate::explain::{Explanation, JudgedState, Operand, Why};
 use model::envelope::Position;
 use model::episode::{Episode, EpisodeChange, Standing};
 use model::facts::Facts;
@@ -201,6 +202,36 @@ impl Run {
         self.item(&Item::Revision { revision: Box::new(revision.clone()), position });
     }
 
+    /// What the draft makes of a subject at the record judged last, operand by operand.
+    pub fn why(&self, subject: SubjectId, at: EventTime) -> Vec<Why> {
+        let grouped = self.engine.why(&self.shadow, subject, at, &self.facts);
+        if !grouped.is_empty() {
+            return grouped;
+        }
+        let explained = self.engine.explain(subject, None, &self.facts);
+        explained.into_iter().map(|explanation| self.as_why(explanation)).collect()
+    }
+
+    /// Kinds without groups tell one comparison.
+    fn as_why(&self, told: Explanation) -> Why {
+        let rule = self.engine.rule(&self.shadow);
+        let (name, unit) = rule.map_or_else(Default::default, |rule| comparison(&rule));
+        let (value, threshold, holds, reason) = match &told.state {
+            JudgedState::Judged { value, threshold, over, .. } => (Some(*value), Some(*threshold), Some(*over), None),
+            JudgedState::NotJudged { reason } => (None, None, None, Some(reason.clone())),
+        };
+        let operand = Operand { name, value, unit, threshold, holds, as_of: told.as_of, reason };
+        Why {
+            rule: told.rule,
+            rule_version: told.rule_version,
+            device: told.device,
+            as_of: told.as_of,
+            beyond_horizon: false,
+            state: told.state,
+            operands: vec![operand],
+        }
+    }
+
     /// Time passes to `at`; what stands then and did not end before `from`.
     pub fn finish(mut self, from: EventTime, at: IngestTime) -> Stands {
         let position = self.place();
@@ -232,6 +263,23 @@ impl Run {
             let episode = change.episode();
             self.known.insert(episode.id, episode.clone());
         }
+    }
+}
+
+/// What a kind without groups compares, and its unit.
+fn comparison(rule: &CompiledRule) -> (String, String) {
+    let span = crate::duration;
+    match &rule.kind {
+        Kind::Exceedance(p) => {
+            let code = p.quantity.spec().map_or("", |spec| spec.code);
+            let unit = p.quantity.spec().map_or(p.unit, |spec| spec.unit);
+            let valid = (p.valid_share_min * 100.0).round();
+            (format!("mean({code}, {}, valid {valid}%)", span(p.window_ms)), unit.code().to_owned())
+        }
+        Kind::Offline(p) if p.judge == Absence::Silence => ("silence".into(), "s".into()),
+        Kind::Offline(_) => ("gap".into(), "s".into()),
+        Kind::OffRoute(_) => ("distance from the route".into(), "m".into()),
+        Kind::Judged(judged) => (judged.sentence(), judged.unit().to_owned()),
     }
 }
 

@@ -30,6 +30,7 @@ mod diff;
 pub mod engine;
 pub mod explain;
 pub mod unit_test;
+pub mod why_not;
 
 pub use definition::{CaseSpec, CompiledRule, Kind, Problem, check};
 pub use diff::{Difference, diff, duration};

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 mod rules;
 
-pub(crate) use rules::{Diff as RuleDiff, Files as RuleFiles, Rules};
+pub(crate) use rules::{
+    Backtest, Diff as RuleDiff, Draft as RuleDraft, ExplainRule, Files as RuleFiles, Rules, Step as DraftStep, Who,
+};
 
 #[derive(Debug, Parser)]
 #[command(

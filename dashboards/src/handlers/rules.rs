@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cases::{AlertQuery, AlertState};
 use model::episode::EpisodeClass;
-use model::register::{Object, RuleVersion};
+use model::register::{Object, RuleVersion, shadowed};
 use rules::CompiledRule;
 
 pub(crate) async fn list(State(state): State<AppState>) -> ApiResult<Json<Vec<RuleRow>>> {
     let facts = state.facts();
     let mut rows = Vec::new();
-    for version in facts.rules.values() {
+    for version in facts.rules.values().filter(|version| shadowed(&version.code).is_none()) {
         rows.push(row(&state, version).await?);
     }
     Ok(Json(rows))
