@@ -14,6 +14,7 @@ use std::process::ExitCode;
 const BAD_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    quiet_when_nobody_reads();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -35,6 +36,19 @@ fn main() -> ExitCode {
         }
     };
     ended(commands::run(cli.command, config))
+}
+
+/// `lantian … | head`: the reader has seen enough, which is no panic.
+fn quiet_when_nobody_reads() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            #[expect(clippy::exit, reason = "println! has no other way to end")]
+            std::process::exit(0);
+        }
+        report(panic);
+    }));
 }
 
 fn ended(done: anyhow::Result<()>) -> ExitCode {
