@@ -61,16 +61,12 @@ where
         while let Some(intake) = &mut self.intake {
             let woken = self.intake_woken.get_or_insert_with(|| Box::pin(intake.wake().notified_owned()));
             let woken = woken.as_mut().poll(cx).is_ready();
-            let due = match (intake.next_time(), self.intake_due.as_mut()) {
-                (None, _) => {
-                    self.intake_due = None;
-                    false
-                }
-                (Some(_), None) => {
-                    let look = self.intake_due.insert(Box::pin(tokio::time::sleep(LOOK)));
-                    look.as_mut().poll(cx).is_ready()
-                }
-                (Some(_), Some(look)) => look.as_mut().poll(cx).is_ready(),
+            let due = if intake.next_time().is_some() {
+                let look = self.intake_due.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK)));
+                look.as_mut().poll(cx).is_ready()
+            } else {
+                self.intake_due = None;
+                false
             };
             if !woken && !due {
                 return;

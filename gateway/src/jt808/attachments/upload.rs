@@ -98,7 +98,7 @@ impl Upload {
 
     /// After a failure the terminal may send the file once more from its beginning.
     pub(super) fn begin_anew(&mut self) {
-        *self = Self { rounds: self.rounds, ..Self::new(&self.name.clone(), self.size) };
+        *self = Self { rounds: self.rounds, ..Self::new(&self.name, self.size) };
     }
 
     /// On its way from the store to the journal and the answer.
