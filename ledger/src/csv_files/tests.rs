@@ -81,6 +81,8 @@ fn twenty_kinds_of_mistakes_are_told_by_row_and_column_and_nothing_is_applied() 
             assert!(told.iter().any(|t| t.starts_with(wanted)), "{table}: {wanted} in {told:#?}");
             assert!(rig.ledger.apply_csv(&author(), kind, table.as_bytes()).await.is_err(), "{table}");
         }
+        let once = told(CsvKind::Devices, "编码,协议,标识,型号配置\nd1,hj212,,p\n");
+        assert_eq!(once.iter().filter(|told| told.contains("标识") || told.contains("missing")).count(), 1, "{once:?}");
         assert_eq!(rig.ledger.facts_now().revision, revision);
     });
 }
