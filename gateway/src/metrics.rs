@@ -52,12 +52,14 @@ pub const REGISTRATIONS_UNANSWERED_TOTAL: &str = "gateway_registrations_unanswer
 
 /// Requests for JT/T 808 sub-packets that did not come.
 pub const JT808_ASKED_AGAIN_TOTAL: &str = "gateway_jt808_asked_again_total";
+/// Requests for sub-packets made shorter, or left out, since they were larger than what the terminal had sent.
+pub const JT808_ASKS_CUT_TOTAL: &str = "gateway_jt808_asks_cut_total";
 /// JT/T 808 messages whose missing sub-packets are no longer asked for, by `reason`.
 pub const JT808_TRAINS_GIVEN_UP_TOTAL: &str = "gateway_jt808_trains_given_up_total";
 /// JT/T 808 terminals over UDP that have authenticated and are remembered.
 pub const UDP_SESSIONS: &str = "gateway_udp_sessions";
 pub const UDP_DATAGRAMS_TOTAL: &str = "gateway_udp_datagrams_total";
-/// Datagrams of which nothing was taken, by `reason` (window, budget, journal, sessions).
+/// Datagrams of which nothing was taken, by `reason` (window, budget, journal, sessions, rate, banned).
 pub const UDP_DROPPED_TOTAL: &str = "gateway_udp_dropped_total";
 /// Answers not sent because their address has not authenticated and they are larger than what it sent.
 pub const UDP_WITHHELD_TOTAL: &str = "gateway_udp_answers_withheld_total";

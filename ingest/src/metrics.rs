@@ -41,6 +41,10 @@ pub const BLOBS_STORED_TOTAL: &str = "ingest_blobs_stored_total";
 pub const BLOBS_EVICTED_TOTAL: &str = "ingest_blobs_evicted_total";
 /// Blobs that were not kept (label `reason`: size, full, io).
 pub const BLOBS_REFUSED_TOTAL: &str = "ingest_blobs_refused_total";
+/// Pictures that the disk has refused and that are tried again.
+pub const BLOBS_OWED: &str = "ingest_blobs_owed";
+/// Pictures let go because too many waited for the disk; their bytes are in the journal.
+pub const BLOBS_LOST_TOTAL: &str = "ingest_blobs_lost_total";
 /// Chunks written.
 pub const CHUNKS_SEALED_TOTAL: &str = "ingest_chunks_sealed_total";
 /// Rows written in chunks.

@@ -13,7 +13,7 @@ use model::facts::Facts;
 use model::register::Object;
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp, parse_rfc3339};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 mod columns;
@@ -32,7 +32,12 @@ impl Ledger {
         }
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         self.read_csv(kind, bytes, &mut rows, &mut problems);
-        Ok(self.plan(&rows, problems))
+        let mut plan = self.plan(&rows, problems);
+        // A cell that must not be empty has been told; that its field is missing then says nothing more.
+        let empty: BTreeSet<u32> =
+            plan.problems.iter().filter(|one| one.message == NOT_EMPTY).map(|one| one.line).collect();
+        plan.problems.retain(|one| !(one.message.starts_with("missing field") && empty.contains(&one.line)));
+        Ok(plan)
     }
 
     /// Imports the table whole, or tells every problem and changes nothing.
@@ -118,6 +123,10 @@ impl Ledger {
             }
             None => {}
         }
+        // As `device add` does without --identity.
+        let is_known_by_code = !code.is_empty()
+            && !known.1.contains_key(code.as_ref())
+            && ["mqtt", "modbus"].iter().any(|one| cell("protocol").eq_ignore_ascii_case(one));
         if let Some(name) = kind.subject_kind() {
             set(&mut row.fields, "details.kind", json!(name));
         }
@@ -126,8 +135,12 @@ impl Ledger {
         {
             row.columns.entry(column.field.into()).or_insert_with(|| column.zh.into());
             if cell.is_empty() {
+                if kind == CsvKind::Devices && column.field == "identity" && is_known_by_code {
+                    set(&mut row.fields, "identity", json!(code));
+                    continue;
+                }
                 if column.needed {
-                    problems.push(row.problem(column.field, "must not be empty"));
+                    problems.push(row.problem(column.field, NOT_EMPTY));
                 }
                 if !matches!(column.cell, Cell::Coordinate(_)) {
                     clear(&mut row.fields, column.field);
@@ -154,6 +167,8 @@ impl Ledger {
         row
     }
 }
+
+const NOT_EMPTY: &str = "must not be empty";
 
 /// UTF-8 with or without BOM, else GBK.
 pub(crate) fn decode(bytes: &[u8], problems: &mut Vec<Problem>) -> String {

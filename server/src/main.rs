@@ -18,6 +18,7 @@ const BAD_USAGE: u8 = 64;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    quiet_when_nobody_reads();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -39,6 +40,19 @@ fn main() -> ExitCode {
         }
     };
     ended(commands::run(cli.command, config))
+}
+
+/// `lantian … | head`: the reader has seen enough, which is no panic.
+fn quiet_when_nobody_reads() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            #[expect(clippy::exit, reason = "println! has no other way to end")]
+            std::process::exit(0);
+        }
+        report(panic);
+    }));
 }
 
 fn ended(done: anyhow::Result<()>) -> ExitCode {

@@ -14,6 +14,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use model::blob::BlobId;
 use model::envelope::{Channel, Envelope, ProtocolKind};
 use model::id::{DeviceId, PrincipalId};
 use model::principal::{Admission, Attempt, DeviceAtEdge, Principal};
@@ -97,7 +98,7 @@ async fn take(
         return Err(too_large());
     }
     paced(state, device.id, raw.len())?;
-    store(state, Arrival { principal: principal.id, device: device.id, channel }, raw, 0).await
+    store(state, Arrival { principal: principal.id, device: device.id, channel }, raw, 0, &[]).await
 }
 
 /// The device's own limit of requests and bytes.
@@ -116,13 +117,22 @@ pub(crate) struct Arrival {
 }
 
 /// Journals a payload that begins behind `head` bytes of ours, and answers.
-pub(crate) async fn store(state: &AppState, arrival: Arrival, raw: Bytes, head: usize) -> ApiResult<Json<Arrived>> {
+/// `parts` are the pictures that came beside it.
+pub(crate) async fn store(
+    state: &AppState,
+    arrival: Arrival,
+    raw: Bytes,
+    head: usize,
+    parts: &[(String, BlobId)],
+) -> ApiResult<Json<Arrived>> {
     // What cannot be read is kept and answered: it can be derived again once somebody knows what it means.
-    let (records, problems) = match payload::read(raw.get(head..).unwrap_or_default()) {
+    let received = state.now();
+    let parts: Vec<&str> = parts.iter().map(|(name, _)| &**name).collect();
+    let arrived = payload::Arrival { received_ms: received.as_ms(), parts: &parts };
+    let (records, problems) = match payload::read_arrived(raw.get(head..).unwrap_or_default(), arrived) {
         Ok(document) => (document.readings.len(), document.problems.iter().map(problem).collect()),
         Err(whole) => (0, vec![problem(&whole)]),
     };
-    let received = state.now();
     let Arrival { principal, device, channel } = arrival;
     let envelope = Envelope { received, principal, device, channel, remarks: 0, connection: 0, raw };
     let committed = append(state, envelope).await?;

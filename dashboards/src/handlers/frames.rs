@@ -47,7 +47,10 @@ pub(crate) async fn frames(
             verdict: frame.verdict.map(Into::into),
             reason: reasons.get(&frame.position).map(|reason| (*reason).into()),
             acknowledged: frame.acknowledged.map(Time::from),
-            remarks: envelope.map(|envelope| remarks(envelope.remarks)).unwrap_or_default(),
+            remarks: match &frame.remarks {
+                Some(remarks) => remarks.to_vec(),
+                None => envelope.map(|envelope| remarks(envelope.remarks)).unwrap_or_default(),
+            },
             bytes: envelope.map_or(0, |envelope| envelope.raw.len() as u64),
             raw_hex,
             text,
@@ -101,8 +104,8 @@ pub(crate) fn channel_word(channel: Channel) -> String {
 
 fn remarks(bits: u8) -> Vec<String> {
     [
-        (edge_remark::CHECK_BAD, "check_bad"),
-        (edge_remark::LENGTH_BAD, "length_bad"),
+        (edge_remark::CHECK_BAD, "check_bad_accepted"),
+        (edge_remark::LENGTH_BAD, "length_bad_accepted"),
         (edge_remark::AFTER_GARBAGE, "after_garbage"),
     ]
     .into_iter()

@@ -99,7 +99,7 @@ pub(crate) async fn event(state: &AppState, peer: &Peer, code: &str, request: Re
     let arrival = Arrival { principal: principal.id, device: device.id, channel: Channel::HttpPictures };
     let head = raw.len();
     raw.extend_from_slice(&text);
-    arrivals::store(state, arrival, raw.into(), head).await
+    arrivals::store(state, arrival, raw.into(), head, &pictures.pictures).await
 }
 
 /// Gives one frame at a time. The multipart reader takes into memory all that is ready, which of a fast sender is everything.
@@ -164,7 +164,11 @@ async fn keep(state: &AppState, device: model::id::DeviceId, bytes: Vec<u8>) -> 
             let message = "no room is left for pictures of this device: nothing was stored";
             Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "full", message))
         }
-        Err(error) => Err(ApiError::internal(&error)),
+        Err(error) => {
+            metrics::counter!(ARRIVALS_REFUSED, "reason" => "disk").increment(1);
+            tracing::warn!(%error, "a picture could not be kept, its sender is told to send it again");
+            Err(ApiError::unavailable("the picture could not be written: nothing was stored, send it again"))
+        }
     }
 }
 

@@ -63,6 +63,24 @@ async fn a_payload_that_cannot_be_read_is_kept_and_its_place_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_will_be_quarantined_or_left_out_is_told_in_the_answer() {
+    let bench = Bench::new().await;
+    let token = token(&bench, 1).await;
+    let cases = [
+        (r#"{"ts":1,"fume":1}"#, "time_far_past"),
+        (r#"{"ts":9223372036854775807,"fume":1}"#, "time_far_future"),
+        (r#"{"fume":{"value":1,"flag":"Z"}}"#, "flag_unknown"),
+        (r#"{"event":"","plate":"x"}"#, "event_unnamed"),
+        (r#"{"event":"wash","end":1}"#, "end_before_start"),
+        (r#"{"event":"wash","pictures":["nope"]}"#, "picture_unusable"),
+    ];
+    for (text, code) in cases {
+        let told = push(&bench, "fume-1/events", "fume-1", &token, text.as_bytes()).await.ok();
+        assert_eq!(told["problems"][0]["code"], code, "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_speak_for_a_device_stores_nothing_and_learns_nothing() {
     let bench = Bench::new().await;
     let token = token(&bench, 1).await;

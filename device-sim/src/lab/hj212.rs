@@ -142,7 +142,17 @@ impl Desk for Hj212Desk {
                             .at(Some((0, sample.len()))),
                         );
                     }
-                    out.push(show(link, "", 0, now, explained, Vec::new(), sample.to_vec(), true));
+                    out.push(Action::Show(Box::new(Shown {
+                        protocol: Protocol::Hj212,
+                        link,
+                        device: String::new(),
+                        number: 0,
+                        at_ms: now,
+                        explained,
+                        findings: Vec::new(),
+                        wire: sample.to_vec(),
+                        up: true,
+                    })));
                 }
             }
         }
@@ -252,7 +262,17 @@ impl Logger {
         }
         let number = self.book.frames_up;
         let mn = self.book.identity.clone();
-        out.push(show(link, &mn, number, now, explained, findings, raw.to_vec(), true));
+        out.push(Action::Show(Box::new(Shown {
+            protocol: Protocol::Hj212,
+            link,
+            device: mn,
+            number,
+            at_ms: now,
+            explained,
+            findings,
+            wire: raw.to_vec(),
+            up: true,
+        })));
         let taken = self.dialogue.as_mut().map(|(_, dialogue)| dialogue.on_message(message, now));
         if taken.is_some() && taken != Some(Heard::Foreign) {
             self.settle_dialogue(now, out);
@@ -376,34 +396,19 @@ impl Logger {
         self.book.frames_down += 1;
         let explained = Explained { explanation: explain(&bytes), plain: bytes.clone() };
         let (link, mn) = (self.link, self.book.identity.clone());
-        out.push(show(link, &mn, self.book.frames_down, now, explained, Vec::new(), bytes.clone(), false));
+        out.push(Action::Show(Box::new(Shown {
+            protocol: Protocol::Hj212,
+            link,
+            device: mn,
+            number: self.book.frames_down,
+            at_ms: now,
+            explained,
+            findings: Vec::new(),
+            wire: bytes.clone(),
+            up: false,
+        })));
         out.push(Action::Send(bytes));
     }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one frame and where it came from")]
-fn show(
-    link: u64,
-    device: &str,
-    number: u64,
-    at_ms: i64,
-    explained: Explained,
-    findings: Vec<Finding>,
-    wire: Vec<u8>,
-    up: bool,
-) -> Action {
-    let device = device.to_owned();
-    Action::Show(Box::new(Shown {
-        protocol: Protocol::Hj212,
-        link,
-        device,
-        up,
-        number,
-        at_ms,
-        explained,
-        findings,
-        wire,
-    }))
 }
 
 /// Uploads of measurements.

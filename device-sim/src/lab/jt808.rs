@@ -84,7 +84,17 @@ impl Jt808Desk {
         let raw = unescaped.get(1..unescaped.len().saturating_sub(1)).unwrap_or_default();
         let explained = Explained { explanation: explain(wire), plain: unescaped.clone() };
         let Some(parts) = Parts::split(raw) else {
-            out.push(show(link, "", 0, now, explained, Vec::new(), wire.to_vec(), true));
+            out.push(Action::Show(Box::new(Shown {
+                protocol: Protocol::Jt808,
+                link,
+                device: String::new(),
+                number: 0,
+                at_ms: now,
+                explained,
+                findings: Vec::new(),
+                wire: wire.to_vec(),
+                up: true,
+            })));
             return;
         };
         let name = parts.header.phone.as_str().to_owned();
@@ -441,56 +451,33 @@ impl Terminal {
     fn sent(&mut self, bytes: Vec<u8>, now: i64, out: &mut Vec<Action>) {
         self.book.frames_down += 1;
         let explained = Explained { explanation: explain(&bytes), plain: plain(&bytes) };
-        out.push(show(
-            self.link,
-            &self.book.identity,
-            self.book.frames_down,
-            now,
+        out.push(Action::Show(Box::new(Shown {
+            protocol: Protocol::Jt808,
+            link: self.link,
+            device: self.book.identity.clone(),
+            number: self.book.frames_down,
+            at_ms: now,
             explained,
-            Vec::new(),
-            bytes.clone(),
-            false,
-        ));
+            findings: Vec::new(),
+            wire: bytes.clone(),
+            up: false,
+        })));
         out.push(Action::Send(bytes));
     }
 
     fn shown(&self, of: &Came<'_>, new: Vec<Finding>) -> Action {
-        show(
-            self.link,
-            &self.book.identity,
-            self.book.frames_up,
-            of.now,
-            of.explained.clone(),
-            new,
-            of.bytes.to_vec(),
-            true,
-        )
+        Action::Show(Box::new(Shown {
+            protocol: Protocol::Jt808,
+            link: self.link,
+            device: self.book.identity.clone(),
+            number: self.book.frames_up,
+            at_ms: of.now,
+            explained: of.explained.clone(),
+            findings: new,
+            wire: of.bytes.to_vec(),
+            up: true,
+        }))
     }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one frame and where it came from")]
-fn show(
-    link: u64,
-    device: &str,
-    number: u64,
-    at_ms: i64,
-    explained: Explained,
-    findings: Vec<Finding>,
-    wire: Vec<u8>,
-    up: bool,
-) -> Action {
-    let device = device.to_owned();
-    Action::Show(Box::new(Shown {
-        protocol: Protocol::Jt808,
-        link,
-        device,
-        up,
-        number,
-        at_ms,
-        explained,
-        findings,
-        wire,
-    }))
 }
 
 const fn check_of_command(index: usize) -> &'static str {

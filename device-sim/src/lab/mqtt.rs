@@ -89,7 +89,17 @@ impl MqttDesk {
             book.frames_up += 1;
             let text = Finding::new("first", "not_connect", "首个报文不是 CONNECT", "the first packet is not CONNECT");
             book.found(text.at(Some((0, 1))));
-            out.push(show(link, "", 1, now, explained, Vec::new(), bytes.to_vec(), true));
+            out.push(Action::Show(Box::new(Shown {
+                protocol: Protocol::Mqtt,
+                link,
+                device: String::new(),
+                number: 1,
+                at_ms: now,
+                explained,
+                findings: Vec::new(),
+                wire: bytes.to_vec(),
+                up: true,
+            })));
             out.push(Action::Close);
             state.closing = true;
             return;
@@ -273,16 +283,17 @@ impl Client {
         if connect.clean {
             self.filters.clear();
         }
-        out.push(show(
+        out.push(Action::Show(Box::new(Shown {
+            protocol: Protocol::Mqtt,
             link,
-            &self.book.identity,
-            self.book.frames_up,
-            now,
-            explained.clone(),
-            new,
-            explained.plain.clone(),
-            true,
-        ));
+            device: self.book.identity.clone(),
+            number: self.book.frames_up,
+            at_ms: now,
+            explained: explained.clone(),
+            findings: new,
+            wire: explained.plain.clone(),
+            up: true,
+        })));
         let flags = u8::from(present);
         self.send(
             if self.level == Some(Level::V5) { vec![0x20, 3, flags, 0, 0] } else { vec![0x20, 2, flags, 0] },
@@ -498,56 +509,33 @@ impl Client {
     fn send(&mut self, bytes: Vec<u8>, now: i64, out: &mut Vec<Action>) {
         self.book.frames_down += 1;
         let explained = Explained { explanation: read(&bytes, self.level).explanation, plain: bytes.clone() };
-        out.push(show(
-            self.link,
-            &self.book.identity,
-            self.book.frames_down,
-            now,
+        out.push(Action::Show(Box::new(Shown {
+            protocol: Protocol::Mqtt,
+            link: self.link,
+            device: self.book.identity.clone(),
+            number: self.book.frames_down,
+            at_ms: now,
             explained,
-            Vec::new(),
-            bytes.clone(),
-            false,
-        ));
+            findings: Vec::new(),
+            wire: bytes.clone(),
+            up: false,
+        })));
         out.push(Action::Send(bytes));
     }
 
     fn shown(&self, came: &Came<'_>, new: Vec<Finding>) -> Action {
-        show(
-            self.link,
-            &self.book.identity,
-            self.book.frames_up,
-            came.now,
-            came.explained.clone(),
-            new,
-            came.bytes.to_vec(),
-            true,
-        )
+        Action::Show(Box::new(Shown {
+            protocol: Protocol::Mqtt,
+            link: self.link,
+            device: self.book.identity.clone(),
+            number: self.book.frames_up,
+            at_ms: came.now,
+            explained: came.explained.clone(),
+            findings: new,
+            wire: came.bytes.to_vec(),
+            up: true,
+        }))
     }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one packet and where it came from")]
-fn show(
-    link: u64,
-    device: &str,
-    number: u64,
-    at_ms: i64,
-    explained: Explained,
-    findings: Vec<Finding>,
-    wire: Vec<u8>,
-    up: bool,
-) -> Action {
-    let device = device.to_owned();
-    Action::Show(Box::new(Shown {
-        protocol: Protocol::Mqtt,
-        link,
-        device,
-        up,
-        number,
-        at_ms,
-        explained,
-        findings,
-        wire,
-    }))
 }
 
 /// The token of a CONNECT is neither shown nor recorded.

@@ -6,6 +6,7 @@ use super::{BrokerConfig, BrokerVersion};
 use crate::budget::Share;
 use crate::edge::Edge;
 use crate::intake::{Intake, Publish, Say, Taken};
+use crate::limits::Seat;
 use crate::metrics;
 use bytes::{Buf, Bytes, BytesMut};
 use model::envelope::Position;
@@ -379,9 +380,14 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
         Ok(())
     }
 
-    /// Deadlines and pings.
+    /// Deadlines and pings, and what sessions behind modems send again.
     fn look(&mut self) -> Result<(), End> {
         let now = Instant::now();
+        let clock = self.edge.clock.now();
+        if self.intake.next_time().is_some_and(|due| due <= clock) {
+            let says = self.intake.turn(clock);
+            self.say(says);
+        }
         let stalled =
             self.batches.front().and_then(|batch| batch.since).map(|since| since + self.config.append_timeout);
         if stalled.is_some_and(|deadline| deadline <= now) {
@@ -422,5 +428,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Send> Session<'a, T> {
 
 fn intake_of(config: &BrokerConfig, edge: &Edge, principal: &Arc<Principal>) -> Intake {
     let peer = format!("broker {}", config.name);
-    Intake::new(edge.clone(), Arc::clone(principal), edge.online.next_connection(), peer)
+    // A broker is nobody's address.
+    let seat = Seat::nowhere(&edge.limits);
+    Intake::new(edge.clone(), Arc::clone(principal), edge.online.next_connection(), peer, seat)
 }

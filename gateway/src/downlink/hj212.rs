@@ -256,13 +256,15 @@ impl Talk {
         let failed = |why: &'static str, text: String| Outcome::end(Told::Failed { why, text });
         let came = || if uploads > 0 { format!("uploads={uploads}") } else { String::new() };
         match ending {
-            Ending::Executed(None | Some(ExeRtn::Done)) | Ending::NoticeTaken | Ending::Flowing => self.done(),
+            Ending::Executed(Some(ExeRtn::Done)) | Ending::NoticeTaken | Ending::Flowing => self.done(),
             // The values are there, whatever became of the 9012.
-            Ending::NoResult if self.uploads == Uploads::One && uploads > 0 => self.done(),
+            Ending::NoResult | Ending::Executed(None) if self.uploads == Uploads::One && uploads > 0 => self.done(),
             Ending::Refused(number) => {
                 let text = number.map(|number| format!("QnRtn={} {}", number.number(), number.label().zh));
                 failed("refused", text.unwrap_or_default())
             }
+            // A 9012 that says nothing is no "done".
+            Ending::Executed(None) => failed("no_result", "9012: ExeRtn=?".into()),
             Ending::Executed(Some(ExeRtn::NoData)) => failed("no_data", "ExeRtn=100".into()),
             Ending::Executed(Some(number)) => {
                 failed("not_done", format!("ExeRtn={} {}", number.number(), number.label().zh))

@@ -91,6 +91,16 @@ fn a_time_set_says_the_devices_time_anew_with_each_send_and_ends_by_its_9012() {
 }
 
 #[test]
+fn a_9012_without_a_readable_result_is_never_taken_for_done() {
+    for data in ["", "ExeRtn=", "ExeRtn=abc", "ExeRtn=-999", "ExeRtn=99999"] {
+        let (mut talk, _) = talk(r#"{"kind":"hj212_set_time"}"#);
+        let text = format!("QN=20260101120000000;ST=91;CN=9012;MN=A1;Flag=4;CP=&&{data}&&");
+        let told = Told::Failed { why: "no_result", text: "9012: ExeRtn=?".into() };
+        assert_eq!(hear(&mut talk, &text, NOW), (Some(told), true), "{data}");
+    }
+}
+
+#[test]
 fn a_question_keeps_its_values_and_a_refusal_its_reason() {
     let (mut asked, _) = talk(r#"{"kind":"hj212_get_time"}"#);
     let upload = "QN=20260101120000000;ST=39;CN=1011;MN=A1;Flag=4;CP=&&SystemTime=20260101120001&&";

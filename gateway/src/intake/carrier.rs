@@ -55,7 +55,7 @@ impl std::fmt::Debug for Carrier {
 impl Carriers {
     pub(super) fn take(
         &mut self,
-        (edge, connection, peer): (Edge, u64, &str),
+        (edge, connection, peer, seat): (Edge, u64, &str, &Arc<Seat>),
         carried: Carried,
         wire: RawWire,
         publish: Publish<'_>,
@@ -72,7 +72,7 @@ impl Carriers {
                 }
                 self.given += 1;
                 let wake = Arc::clone(&self.wake);
-                Carrier::new((edge, connection, peer, wake), carried, wire, self.given)
+                Carrier::new((edge, connection, peer, wake), seat, carried, wire, self.given)
             }
         };
         let closed = carrier.take(publish, taken);
@@ -100,14 +100,22 @@ impl Carriers {
         carrier.say(actions.send).into_iter().collect()
     }
 
-    /// Lets each session look what there is for it.
+    /// Lets each session look what there is for it, and what is due: a command without an answer, sub-packets that did not come.
     pub(super) fn turn(&mut self, now: IngestTime) -> Vec<Say> {
         let turn = |carrier: &mut Carrier| {
             let mut actions = Actions::default();
             carrier.session.on_wake(now, &mut actions);
+            if carrier.session.next_time().is_some_and(|due| due <= now) {
+                carrier.session.on_time(now, &mut actions);
+            }
             carrier.say(actions.send)
         };
         self.list.iter_mut().filter_map(turn).collect()
+    }
+
+    /// When [`Self::turn`] has something to do without being woken.
+    pub(super) fn next_time(&self) -> Option<IngestTime> {
+        self.list.iter().filter_map(|carrier| carrier.session.next_time()).min()
     }
 
     pub(super) fn close(&mut self, now: IngestTime) {
@@ -120,6 +128,7 @@ impl Carriers {
 impl Carrier {
     fn new(
         (edge, connection, peer, wake): (Edge, u64, &str, Arc<Notify>),
+        seat: &Arc<Seat>,
         carried: Carried,
         wire: RawWire,
         number: u64,
@@ -132,8 +141,8 @@ impl Carrier {
             // A device that connects by itself as well does not end the modem's connection.
             cut: CancellationToken::new(),
             wake,
-            // The modem's own connection is the one that is counted.
-            seat: Seat::nowhere(&edge.limits),
+            // The modem's own: what it carries that is no frame counts against its address.
+            seat: Arc::clone(seat),
         };
         let session: Box<dyn Session> = match wire {
             RawWire::Hj212 => Box::new(Hj212Session::carried(opening, SEGMENT_BYTES_MAX, carried)),

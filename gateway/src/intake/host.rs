@@ -7,6 +7,8 @@
 //! | data of a device without a birth | `no_birth` |
 //! | `seq` is not the next one (the same once more is a message sent again) | `gap` |
 //! | an alias that no birth gave | `alias` |
+//!
+//! At most once in [`PAUSE_MS`] a node; until its birth comes, each message behind a gap asks again once that time is over.
 
 use super::Say;
 use crate::metrics;
@@ -36,6 +38,8 @@ struct Node {
     own: AHashSet<u64>,
     devices: AHashMap<String, AHashSet<u64>>,
     asked: Option<IngestTime>,
+    /// Behind a gap what comes by alias counts toward nothing until the next birth.
+    gap: bool,
 }
 
 impl Host {
@@ -47,7 +51,7 @@ impl Host {
             return None;
         }
         let node = self.nodes.entry(name).or_default();
-        let why = node.see(topic, payload)?;
+        let why = node.see(topic, payload).or_else(|| node.still_wanted(topic))?;
         if node.asked.is_some_and(|asked| now.since_ms(asked) < PAUSE_MS) {
             ::metrics::counter!(metrics::REBIRTHS_HELD_TOTAL).increment(1);
             return None;
@@ -71,6 +75,7 @@ impl Node {
                     own: aliases(payload),
                     devices: AHashMap::new(),
                     asked: self.asked,
+                    gap: false,
                 };
                 None
             }
@@ -118,7 +123,13 @@ impl Node {
             // A node that does not count cannot have a gap.
             _ => true,
         };
+        self.gap |= !fits;
         (!fits).then_some("gap")
+    }
+
+    /// A birth that was held back, or asked for in vain.
+    fn still_wanted(&self, topic: &Topic<'_>) -> Option<&'static str> {
+        (self.born && self.gap && topic.kind.is_upward() && !topic.kind.is_death()).then_some("gap")
     }
 }
 
@@ -173,8 +184,22 @@ mod tests {
         assert_eq!(see(&mut host, "g/NDATA/e", Some(1), &[1], 30_000), None);
         assert_eq!(see(&mut host, "g/NDATA/e", Some(1), &[1], 30_001), None, "sent again");
         assert!(see(&mut host, "g/NDATA/e", Some(3), &[1], 50_000).is_some(), "a gap");
-        assert_eq!(see(&mut host, "g/NDATA/e", Some(4), &[1], 70_000), None);
+        assert_eq!(see(&mut host, "g/NBIRTH/e", Some(4), &[1], 69_000), None);
         assert!(see(&mut host, "g/NDATA/e", Some(5), &[9], 90_000).is_some(), "an alias nobody gave");
+    }
+
+    #[test]
+    fn a_gap_is_asked_about_until_the_birth_comes_also_when_the_first_request_had_to_wait() {
+        let mut host = Host::default();
+        assert_eq!(see(&mut host, "g/NBIRTH/e", Some(0), &[1], 0), None);
+        assert!(see(&mut host, "g/NDATA/e", Some(5), &[1], 1).is_some());
+        assert_eq!(see(&mut host, "g/NBIRTH/e", Some(0), &[1], 100), None);
+        assert_eq!(see(&mut host, "g/NDATA/e", Some(7), &[1], 200), None, "within ten seconds of the last");
+        assert_eq!(see(&mut host, "g/NDATA/e", Some(8), &[1], 9_000), None);
+        assert!(see(&mut host, "g/NDATA/e", Some(9), &[1], 10_001).is_some(), "held back, not dropped");
+        assert!(see(&mut host, "g/NDATA/e", Some(10), &[1], 20_001).is_some(), "the request may have been lost");
+        assert_eq!(see(&mut host, "g/NBIRTH/e", Some(0), &[1], 20_002), None);
+        assert_eq!(see(&mut host, "g/NDATA/e", Some(1), &[1], 40_000), None, "settled");
     }
 
     #[test]

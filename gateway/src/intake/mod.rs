@@ -16,6 +16,7 @@ mod host;
 mod parts;
 
 use crate::edge::Edge;
+use crate::limits::Seat;
 use crate::metrics;
 use crate::mqtt::grants;
 use bytes::Bytes;
@@ -87,6 +88,7 @@ pub(crate) struct Intake {
     principal: Arc<Principal>,
     connection: u64,
     peer: String,
+    seat: Arc<Seat>,
     carriers: Carriers,
     host: Host,
 }
@@ -184,8 +186,8 @@ fn device_of(
 }
 
 impl Intake {
-    pub(crate) fn new(edge: Edge, principal: Arc<Principal>, connection: u64, peer: String) -> Self {
-        Self { edge, principal, connection, peer, carriers: Carriers::default(), host: Host::default() }
+    pub(crate) fn new(edge: Edge, principal: Arc<Principal>, connection: u64, peer: String, seat: Arc<Seat>) -> Self {
+        Self { edge, principal, connection, peer, seat, carriers: Carriers::default(), host: Host::default() }
     }
 
     /// For a broker, where topics of our own come the same way as others': what is not granted is listed.
@@ -228,7 +230,13 @@ impl Intake {
                 count(wire.word());
                 let opening = self.edge.clone();
                 let carried = Carried { principal: Arc::clone(&self.principal), device };
-                self.carriers.take((opening, self.connection, &self.peer), carried, wire, publish, &mut taken);
+                self.carriers.take(
+                    (opening, self.connection, &self.peer, &self.seat),
+                    carried,
+                    wire,
+                    publish,
+                    &mut taken,
+                );
             }
             Foreign::Attributes => {
                 count("thingsboard");
@@ -276,6 +284,11 @@ impl Intake {
 
     pub(crate) fn turn(&mut self, now: IngestTime) -> Vec<Say> {
         self.carriers.turn(now)
+    }
+
+    /// When [`Self::turn`] is due though nobody was told.
+    pub(crate) fn next_time(&self) -> Option<IngestTime> {
+        self.carriers.next_time()
     }
 
     /// The connection is gone.

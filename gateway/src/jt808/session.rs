@@ -1,9 +1,10 @@
 //! What a JT/T 808 connection decides.
 
+mod asks;
 mod commands;
 
 use super::attachments::{Ask, Asking, Attachments};
-use super::trains::{Part, Say, Trains};
+use super::trains::{Part, Trains};
 use crate::downlink::jt808::Exchange;
 use crate::intake::Carried;
 use crate::metrics;
@@ -17,8 +18,7 @@ use model::seams::{Committed, DeviceDirectory};
 use model::time::{EventTime, IngestTime, LocalStamp};
 use model::verdict::RefusalReason;
 use protocol::jt808::{
-    Decoded, Event, Framer, Header, MediaReply, Message, Parts, Phone, Register, Resend, Version, encode, id, kind,
-    time_bcd,
+    Decoded, Event, Framer, Header, Message, Parts, Phone, Register, Version, encode, id, kind, time_bcd,
 };
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -60,6 +60,8 @@ pub struct Jt808Session {
     asking: Option<Asking>,
     /// Wrong codes on this connection.
     wrong: u8,
+    /// Bytes that came and have not been answered: what may be asked for beside the answers.
+    credit: usize,
 }
 
 #[derive(Debug)]
@@ -111,12 +113,18 @@ impl Jt808Session {
             asking: attachments.map(Asking::new),
             carried: None,
             wrong: 0,
+            credit: asks::CREDIT_BYTES_FIRST,
         }
     }
 
     /// Somebody has authenticated.
     pub(super) const fn is_known(&self) -> bool {
         self.who.is_some()
+    }
+
+    /// Who authenticated.
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        self.who.as_ref().map(|who| who.device.id)
     }
 
     /// For frames that come inside another protocol, whose credential is the identity: each must be of that device, and its
@@ -203,6 +211,7 @@ impl Jt808Session {
             return;
         };
         self.heard_answer(&header, parts.body, now, out);
+        self.credit = (self.credit + raw.len()).min(asks::CREDIT_BYTES_MAX);
         let Header { version, phone, serial, id, .. } = header;
         let part = Part::of(&parts);
         let asks = self.asking.as_mut().map(|asking| asking.alarms(&parts)).unwrap_or_default();
@@ -389,7 +398,9 @@ impl Jt808Session {
     }
 
     fn send(&mut self, version: Version, phone: &Phone, message: &Message<'_>, out: &mut Actions) {
-        out.send.extend(encode(version, phone, self.serial, message));
+        let frame = encode(version, phone, self.serial, message);
+        self.credit = self.credit.saturating_sub(frame.len());
+        out.send.extend(frame);
         self.serial = self.serial.wrapping_add(1);
     }
 
@@ -415,27 +426,6 @@ impl Jt808Session {
             self.send(version, &phone, &order.message(), out);
         }
         is_answered
-    }
-
-    fn say(&mut self, phone: &Phone, say: Say, out: &mut Actions) {
-        let (version, message) = match say {
-            Say::MediumDone { version, asked, medium } => {
-                (version, Message::MediaReply(MediaReply { asked, id: medium, missing: Vec::new() }))
-            }
-            Say::MediumMissing { version, asked, medium, missing } => {
-                (version, Message::MediaReply(MediaReply { asked: Some(asked), id: medium, missing }))
-            }
-            Say::Missing { version, first, numbers } => (version, Message::ResendDown(Resend { first, numbers })),
-        };
-        self.send(version, phone, &message, out);
-    }
-
-    /// Asks for sub-packets that are missing.
-    fn ask_again(&mut self, phone: Option<Phone>, now: IngestTime, out: &mut Actions) {
-        let Some(phone) = phone else { return };
-        for say in self.trains.missing(now) {
-            self.say(&phone, say, out);
-        }
     }
 
     /// Closes when the credential no longer holds; asked only when the directory has changed.
@@ -552,14 +542,13 @@ impl Session for Jt808Session {
     }
 
     fn next_time(&self) -> Option<IngestTime> {
-        let asks = self.who.as_ref().and_then(|_| self.trains.next_time());
+        let asks = self.phone().and_then(|_| self.trains.next_time());
         let answer = self.exchange.as_ref().map(Exchange::next_time);
         asks.into_iter().chain(answer).min()
     }
 
     fn on_time(&mut self, now: IngestTime, out: &mut Actions) {
-        let phone = self.who.as_ref().map(|who| who.phone);
-        self.ask_again(phone, now, out);
+        self.ask_again(self.phone(), now, out);
         self.command_time(now, out);
     }
 

@@ -353,6 +353,27 @@ fn a_missing_packet_is_asked_for_once_the_others_are_on_disk_and_the_whole_is_co
 }
 
 #[test]
+fn small_packets_that_claim_long_messages_are_never_answered_by_more_than_they_are() {
+    let world = world();
+    let mut session = logged_in(&world, OLD, 1);
+    let (mut received, mut sent, mut now) = (0, 0, NOW);
+    for train in 0..200_u16 {
+        let packet = Some(Packet { total: 250, number: 250 });
+        let frame = encode_raw(OLD, &phone(OLD, 1), train * 256 + 250, packet, id::BATCH, &[train.to_be_bytes()[1]; 4]);
+        received += frame.len();
+        feed(&mut session, &frame);
+        sent += durable(&mut session, 1).send.len();
+    }
+    for _ in 0..10 {
+        now = now.plus_ms(5_000);
+        let mut out = Actions::default();
+        session.on_time(now, &mut out);
+        sent += out.send.len();
+    }
+    assert!(sent <= received + 128, "{received} bytes came and {sent} were sent");
+}
+
+#[test]
 fn another_phone_on_the_connection_is_refused() {
     let world = world();
     let mut session = logged_in(&world, OLD, 1);

@@ -19,6 +19,9 @@ const ASKS_MAX: u8 = 3;
 /// After it a message is no longer asked for, and a finished one no longer remembered.
 const AGE_MS: i64 = 120_000;
 
+/// A question without its numbers: marks, head of 2019, first serial or medium, count, check.
+const FRAME_BYTES_MAX: usize = 28;
+
 /// What a frame says of its place in a message of many, or that it is a whole medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
@@ -43,6 +46,29 @@ pub(super) enum Say {
     MediumMissing { version: Version, asked: u16, medium: u32, missing: Vec<u32> },
     /// 0x8003
     Missing { version: Version, first: u16, numbers: Vec<u16> },
+}
+
+impl Say {
+    /// Most bytes that a question takes on the wire; `None`: it is none.
+    pub(super) fn bytes(&self) -> Option<usize> {
+        match self {
+            Self::MediumDone { .. } => None,
+            Self::MediumMissing { missing, .. } => Some(FRAME_BYTES_MAX + 2 * missing.len()),
+            Self::Missing { numbers, .. } => Some(FRAME_BYTES_MAX + 2 * numbers.len()),
+        }
+    }
+
+    /// Leaves out the last numbers, for so many bytes; false: none is left.
+    pub(super) fn cut(&mut self, bytes: usize) -> bool {
+        let less = bytes.div_ceil(2);
+        let left = |count: usize| count.saturating_sub(less);
+        match self {
+            Self::MediumDone { .. } => return true,
+            Self::MediumMissing { missing, .. } => missing.truncate(left(missing.len())),
+            Self::Missing { numbers, .. } => numbers.truncate(left(numbers.len())),
+        }
+        self.bytes().is_some_and(|bytes| bytes > FRAME_BYTES_MAX)
+    }
 }
 
 impl Part {

@@ -14,6 +14,7 @@ use crate::limits::Seat;
 use crate::metrics;
 use crate::tcp::{Actions, CloseReason, Opening, Session};
 use bytes::Bytes;
+use model::gatekeeper::Gatekeeper;
 use model::seams::{AppendError, Committed};
 use protocol::jt808::{Event, Framer, Parts};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -162,6 +163,9 @@ impl Host {
         ::metrics::counter!(metrics::UDP_DATAGRAMS_TOTAL).increment(1);
         let bytes = u64::try_from(datagram.len()).unwrap_or(u64::MAX);
         ::metrics::counter!(metrics::RECEIVED_BYTES_TOTAL, "protocol" => LABEL).increment(bytes);
+        if self.edge.limits.is_banned(from.ip()) {
+            return dropped("banned");
+        }
         if self.outstanding >= self.config.batches_max {
             return dropped("journal");
         }
@@ -206,6 +210,14 @@ impl Host {
             self.put_back(number, peer);
             return allowance;
         }
+        // There is no connection whose reading could pause: what is beyond the device's allowance is not answered, and sent again.
+        if let Some(device) = peer.session.device()
+            && self.edge.limits.take(device, frames.len(), bytes).is_err()
+        {
+            dropped("rate");
+            self.put_back(number, peer);
+            return allowance;
+        }
         let Some(share) = self.edge.budget.try_take(bytes) else {
             dropped("budget");
             self.put_back(number, peer);
@@ -239,7 +251,7 @@ impl Host {
             peer: format!("udp/{}", key.0),
             cut: cut.clone(),
             wake: Arc::clone(&self.wake),
-            // The sender's address of a datagram proves nothing: nobody is banned by it.
+            // The sender's address of a datagram proves nothing: nobody is banned by it. Who is banned for what came over TCP is not heard.
             seat: Seat::nowhere(&self.edge.limits),
         };
         let peer = Peer {

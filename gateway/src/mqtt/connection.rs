@@ -173,6 +173,8 @@ pub(super) struct Connection<S> {
     pub(super) intake: Option<Box<Intake>>,
     /// Rings when a session behind a modem has something to look at.
     pub(super) intake_woken: Option<Pin<Box<OwnedNotified>>>,
+    /// Rings while one of them waits for an answer.
+    pub(super) intake_due: Option<Pin<Box<Sleep>>>,
     /// It counts among the fan-out's clients.
     pub(super) routed: bool,
     /// The stream may hold bytes back.
@@ -230,6 +232,7 @@ where
             aliases: Vec::new(),
             intake: None,
             intake_woken: None,
+            intake_due: None,
             routed: false,
             unflushed: false,
             closing: None,

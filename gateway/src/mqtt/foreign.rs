@@ -14,7 +14,11 @@ use protocol::mqtt::topic;
 use std::future::Future;
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How often it is looked for what sessions behind modems send again.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl<S> Connection<S>
 where
@@ -25,7 +29,7 @@ where
         let Ok(topic) = std::str::from_utf8(name) else { return false };
         let intake = self.intake.get_or_insert_with(|| {
             let (edge, principal) = (self.hub.edge.clone(), Arc::clone(&self.principal));
-            Box::new(Intake::new(edge, principal, self.id, self.peer.clone()))
+            Box::new(Intake::new(edge, principal, self.id, self.peer.clone(), Arc::clone(&self.seat)))
         });
         let Some(taken) = intake.take(intake::Publish { topic, payload: &publish.payload, received }) else {
             return false;
@@ -52,14 +56,27 @@ where
         true
     }
 
-    /// Gives sessions behind a modem their turn when they were woken.
+    /// Gives sessions behind a modem their turn when they were woken, or when a repeat is due.
     pub(super) fn watch_intake(&mut self, cx: &mut Context<'_>) {
         while let Some(intake) = &mut self.intake {
             let woken = self.intake_woken.get_or_insert_with(|| Box::pin(intake.wake().notified_owned()));
-            if woken.as_mut().poll(cx).is_pending() {
+            let woken = woken.as_mut().poll(cx).is_ready();
+            let due = if intake.next_time().is_some() {
+                let look = self.intake_due.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK)));
+                look.as_mut().poll(cx).is_ready()
+            } else {
+                self.intake_due = None;
+                false
+            };
+            if !woken && !due {
                 return;
             }
-            self.intake_woken = None;
+            if woken {
+                self.intake_woken = None;
+            }
+            if due {
+                self.intake_due = None;
+            }
             for say in intake.turn(self.hub.edge.clock.now()) {
                 self.say(say);
             }

@@ -13,7 +13,7 @@ use model::envelope::Envelope;
 use model::principal::Grants;
 use model::time::IngestTime;
 use model::verdict::RefusalReason;
-use protocol::mqtt::payload;
+use protocol::mqtt::payload::{self, Arrival};
 use protocol::mqtt::topic::{self, Topic, TopicKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -212,10 +212,11 @@ where
     /// Tells whoever reads the device's errors what of the payload cannot be used, and where.
     fn report_problems(&self, place: usize, raw: &[u8], received: IngestTime) {
         let Some(resolved) = self.topics.get(place) else { return };
-        let (problems, unlisted) = match payload::read(raw) {
-            Ok(document) => (document.problems, document.problems_unlisted),
-            Err(problem) => (vec![problem], 0),
-        };
+        let (problems, unlisted) =
+            match payload::read_arrived(raw, Arrival { received_ms: received.as_ms(), parts: &[] }) {
+                Ok(document) => (document.problems, document.problems_unlisted),
+                Err(problem) => (vec![problem], 0),
+            };
         if problems.is_empty() {
             return;
         }

@@ -5,12 +5,13 @@ use crate::metrics::WIRE_TRACES_DROPPED_TOTAL;
 use ahash::AHashMap;
 use model::envelope::{Channel, Position};
 use model::id::DeviceId;
+use model::record::Remark;
 use model::seams::WireLog;
 use model::time::IngestTime;
 use model::verdict::Verdict;
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bounds of the trace.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ pub struct Presence {
 }
 
 /// One frame on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TracedFrame {
     pub position: Position,
     /// `None` until settle has read it.
@@ -50,6 +51,8 @@ pub struct TracedFrame {
     /// The worst verdict of its records; `None`: it holds no record, or is not settled yet.
     pub verdict: Option<Verdict>,
     pub settled: bool,
+    /// What settle remarked on its records, `code place`. One list for frames in a row that say the same.
+    pub remarks: Option<Arc<[String]>>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +73,8 @@ pub struct WireTrace {
 }
 
 const SHARDS: usize = 16;
+/// Remarks of one frame that are kept.
+const REMARKS_MAX: usize = 8;
 
 impl WireTrace {
     pub fn new(config: WireTraceConfig) -> Self {
@@ -109,8 +114,15 @@ impl WireTrace {
 
     #[expect(clippy::unused_self, reason = "belongs to the method above")]
     fn insert(&self, trace: &mut DeviceTrace, index: usize, position: Position, change: impl FnOnce(&mut TracedFrame)) {
-        let mut frame =
-            TracedFrame { position, channel: None, received: None, acknowledged: None, verdict: None, settled: false };
+        let mut frame = TracedFrame {
+            position,
+            channel: None,
+            received: None,
+            acknowledged: None,
+            verdict: None,
+            settled: false,
+            remarks: None,
+        };
         change(&mut frame);
         trace.frames.insert(index, frame);
     }
@@ -135,6 +147,19 @@ impl WireTrace {
         });
     }
 
+    /// Told by settle's worker for each record that has remarks, after [`Self::settled`].
+    pub fn remarked(&self, device: DeviceId, position: Position, remarks: &[Remark]) {
+        self.with(device, |trace| {
+            let at = trace.frames.partition_point(|frame| frame.position < position);
+            let before = at.checked_sub(1).and_then(|at| trace.frames.get(at)).and_then(|frame| frame.remarks.clone());
+            let Some(frame) = trace.frames.get_mut(at).filter(|frame| frame.position == position) else { return };
+            let known = frame.remarks.as_deref().unwrap_or_default().iter().cloned();
+            let more = remarks.iter().map(|one| format!("{} {}", one.code, one.place).trim_end().to_owned());
+            let all: Vec<String> = known.chain(more).take(REMARKS_MAX).collect();
+            frame.remarks = Some(before.filter(|before| **before == *all).unwrap_or_else(|| all.into()));
+        });
+    }
+
     pub fn presence(&self, device: DeviceId) -> Option<Presence> {
         self.shard(device).get(&device).map(|trace| presence_of(device, trace))
     }
@@ -152,7 +177,7 @@ impl WireTrace {
 
     /// The last frames of a device, newest first.
     pub fn frames(&self, device: DeviceId) -> Vec<TracedFrame> {
-        self.shard(device).get(&device).map(|trace| trace.frames.iter().rev().copied().collect()).unwrap_or_default()
+        self.shard(device).get(&device).map(|trace| trace.frames.iter().rev().cloned().collect()).unwrap_or_default()
     }
 }
 
@@ -214,6 +239,25 @@ mod tests {
         let frames = trace.frames(device);
         assert_eq!((frames.len(), frames[0].position, frames[49].position), (50, at(60), at(11)));
         assert!(frames.iter().all(|frame| frame.settled && frame.acknowledged == Some(IngestTime(7))));
+    }
+
+    #[test]
+    fn a_frame_shows_what_was_remarked_on_its_records() {
+        let trace = WireTrace::new(WireTraceConfig::default());
+        let remark = |code: &str, place: &str| Remark { code: code.into(), place: place.into() };
+        for seq in 1..=2 {
+            trace.settled(DeviceId(3), at(seq), Channel::Hj212Frame, IngestTime(5), Some(Verdict::Stored));
+            trace.remarked(DeviceId(3), at(seq), &[remark("duplicate_factor", "a34041=9.9"), remark("clock_skew", "")]);
+        }
+        trace.remarked(DeviceId(3), at(9), &[remark("not_kept", "")]);
+        let frames = trace.frames(DeviceId(3));
+        let told = |at: usize| frames[at].remarks.clone().unwrap();
+        assert_eq!(told(0).to_vec(), ["duplicate_factor a34041=9.9", "clock_skew"]);
+        assert!(Arc::ptr_eq(&told(0), &told(1)), "what every frame says is held once");
+        for _ in 0..20 {
+            trace.remarked(DeviceId(3), at(2), &[remark("more", "")]);
+        }
+        assert_eq!(trace.frames(DeviceId(3))[0].remarks.as_ref().unwrap().len(), REMARKS_MAX);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use super::draft::{Draft, Origin};
 use super::hash;
-use super::merge::{Cursor, put_bytes};
+use super::merge::{put_bytes, section};
 use model::envelope::Channel;
 use model::id::DeviceId;
 use model::record::{Body, Happening, RecordKey, RecordKind};
@@ -90,15 +90,7 @@ impl Alarms {
     /// Puts back what [`Self::save`] gave, and gives the bytes behind it.
     pub fn restore(saved: &[u8]) -> (Self, &[u8]) {
         let mut alarms = Self::default();
-        let mut cursor = Cursor(saved);
-        if cursor.bytes() != Some(KEY) {
-            return (alarms, saved);
-        }
-        let Some(all) = cursor.bytes() else {
-            tracing::error!("saved alarm states are damaged and left out");
-            return (alarms, &[]);
-        };
-        let mut words = Cursor(all);
+        let (mut words, behind) = section(saved, KEY);
         while let (Some(head), Some(device), Some(at)) = (words.word(), words.word(), words.word()) {
             let word =
                 Word { at: EventTime(at.cast_signed()), bits: u32::try_from(head & u64::from(u32::MAX)).unwrap_or(0) };
@@ -108,7 +100,7 @@ impl Alarms {
                 _ => drop(alarms.0.insert(device, Seen { newest: word, late: None })),
             }
         }
-        (alarms, cursor.0)
+        (alarms, behind)
     }
 }
 

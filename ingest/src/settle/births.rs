@@ -4,7 +4,7 @@
 //! A gap in `seq` may hide a birth. Until the node is born again, what is told by alias alone is kept and shown, but its
 //! values count toward nothing: they might be of another metric.
 
-use super::merge::{Cursor, put_bytes};
+use super::merge::{Cursor, put_bytes, section};
 use crate::metrics::{SETTLE_BIRTHS_CROWDED_TOTAL, SETTLE_SEQUENCE_GAPS_TOTAL};
 use model::envelope::Position;
 use protocol::sparkplug::{BD_SEQ, MessageKind, Payload, Topic, Value};
@@ -201,15 +201,7 @@ impl Births {
     /// Puts back what [`Self::save`] gave, and gives the bytes behind it.
     pub fn restore(saved: &[u8]) -> (Self, &[u8]) {
         let mut births = Self::default();
-        let mut cursor = Cursor(saved);
-        if cursor.bytes() != Some(KEY) {
-            return (births, saved);
-        }
-        let Some(all) = cursor.bytes() else {
-            tracing::error!("saved sparkplug births are damaged and left out");
-            return (births, &[]);
-        };
-        let mut nodes = Cursor(all);
+        let (mut nodes, behind) = section(saved, KEY);
         while !nodes.0.is_empty() {
             let Some((name, node)) = read_node(&mut nodes) else {
                 tracing::error!(rest_bytes = nodes.0.len(), "saved sparkplug births are damaged, the rest is left out");
@@ -218,7 +210,7 @@ impl Births {
             births.bytes += node.bytes();
             births.nodes.insert(name, node);
         }
-        (births, cursor.0)
+        (births, behind)
     }
 }
 

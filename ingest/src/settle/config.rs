@@ -1,5 +1,7 @@
 //! Bounds of settle. They belong to the journal: another value gives other verdicts on replay, so they change rarely.
 
+use protocol::mqtt::payload::{AHEAD_MS_MAX, BEHIND_MS_MAX};
+
 /// See each field; [`SettleConfig::default`] is what a district runs with.
 #[derive(Debug, Clone, Copy)]
 pub struct SettleConfig {
@@ -33,8 +35,9 @@ pub struct SettleConfig {
 impl Default for SettleConfig {
     fn default() -> Self {
         Self {
-            future_ms_max: 5 * 60_000,
-            past_ms_max: 400 * 86_400_000,
+            // What a sender is told at once is what happens to it here.
+            future_ms_max: AHEAD_MS_MAX,
+            past_ms_max: BEHIND_MS_MAX,
             skew_ms_max: 60_000,
             split_wait_ms: 10 * 60_000,
             split_max: 1_000,

@@ -415,6 +415,20 @@ fn data(envelope: &Envelope) -> &[u8] {
     raw.get(from..to).unwrap_or(raw)
 }
 
+/// Of bytes that several have saved one behind the other: what the owner of a key saved, empty when it saved nothing, and what stands
+/// behind it. Damaged bytes are left out whole.
+pub(super) fn section<'s>(saved: &'s [u8], key: &[u8]) -> (Cursor<'s>, &'s [u8]) {
+    let mut cursor = Cursor(saved);
+    if cursor.bytes() != Some(key) {
+        return (Cursor(&[]), saved);
+    }
+    let Some(all) = cursor.bytes() else {
+        tracing::error!(section = %key.escape_ascii(), "saved state is damaged and left out");
+        return (Cursor(&[]), &[]);
+    };
+    (Cursor(all), cursor.0)
+}
+
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
     out.extend_from_slice(bytes);

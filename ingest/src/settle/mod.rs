@@ -273,7 +273,9 @@ impl Settle {
         past: &mut dyn Past,
     ) -> Result<Verdict, PastError> {
         // A clock that is far off is looked at before its records are quarantined for it.
-        if draft.fault.is_none() && self.dedupe.is_newest(&draft.key) {
+        // Years off tell of no clock but of a wrong field.
+        let off_ms = draft.key.at.0.saturating_sub(origin.received.0).saturating_abs();
+        if draft.fault.is_none() && off_ms <= self.config.past_ms_max && self.dedupe.is_newest(&draft.key) {
             out.heard(origin, &draft.key);
         }
         let subject = installation::resolve(&self.facts, &draft);

@@ -19,6 +19,7 @@ mod conventions;
 mod pictures;
 pub(crate) mod streams;
 mod trains;
+mod twice;
 mod washes;
 
 fn verdicts(out: &Output) -> Vec<Verdict> {
@@ -97,6 +98,11 @@ fn gaps_are_filled_by_late_data_and_a_clock_is_measured_before_it_is_refused() {
     }
     let clock = watch(&ahead, MQTT).and_then(|watch| watch.clock()).unwrap();
     assert_eq!((clock.whole_hours(), clock.records), (Some(-8), 3));
+    // Times that are no times tell nothing of the clock.
+    for ts in [i64::MAX, i64::MIN, 1] {
+        send(&mut ahead, now(), ts);
+    }
+    assert_eq!(watch(&ahead, MQTT).and_then(|watch| watch.clock()), Some(clock));
     assert_eq!(
         watch(&world, MQTT).and_then(|watch| watch.clock()).unwrap().median_ms,
         0,

@@ -5,7 +5,8 @@ use model::quantity::Quantity;
 use model::record::{Body, Value};
 use model::verdict::QuarantineReason;
 
-/// The body, its values sorted by (quantity, statistic). Of two values for one place the first counts and the other is remarked.
+/// The body, its values sorted by (quantity, statistic). Of two values for one place the first counts and the other is remarked,
+/// with what it was.
 pub fn convert(draft: &mut Draft<'_>) -> Result<Body, Fault> {
     // The order of the draft's values is that of the body from here on: the next stage walks both.
     draft.values.sort_by_key(|value| (value.quantity, value.statistic));
@@ -28,7 +29,7 @@ pub fn convert(draft: &mut Draft<'_>) -> Result<Body, Fault> {
             return false;
         }
         if values.last().is_some_and(|last| (last.quantity, last.statistic) == (value.quantity, value.statistic)) {
-            remarks.push(("value_given_twice", place()));
+            remarks.push(("duplicate_factor", format!("{}={}", place(), value.wire)));
             return false;
         }
         // Adding zero turns −0 into 0, so that both are one content.
@@ -49,7 +50,11 @@ pub fn convert(draft: &mut Draft<'_>) -> Result<Body, Fault> {
             Some(place) => Fault::new(QuarantineReason::UnitMismatch, place),
             None => Fault::new(
                 QuarantineReason::NoUsableValue,
-                draft.remarks.first().map(|r| format!("{} {}", r.code, r.place)).unwrap_or_default(),
+                match draft.remarks.first() {
+                    None => "no value in it".to_owned(),
+                    Some(one) if one.place.is_empty() => format!("{}: a value without a name", one.code),
+                    Some(one) => format!("{} {}", one.code, one.place),
+                },
             ),
         });
     }

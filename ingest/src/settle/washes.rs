@@ -8,7 +8,7 @@
 
 use super::draft::{Draft, Origin};
 use super::hash;
-use super::merge::{Cursor, put_bytes};
+use super::merge::{put_bytes, section};
 use model::envelope::Channel;
 use model::id::DeviceId;
 use model::quantity::Quantity;
@@ -80,15 +80,7 @@ impl Washes {
     /// Puts back what [`Self::save`] gave, and gives the bytes behind it.
     pub fn restore(saved: &[u8]) -> (Self, &[u8]) {
         let mut washes = Self::default();
-        let mut cursor = Cursor(saved);
-        if cursor.bytes() != Some(KEY) {
-            return (washes, saved);
-        }
-        let Some(all) = cursor.bytes() else {
-            tracing::error!("saved washes are damaged and left out");
-            return (washes, &[]);
-        };
-        let mut words = Cursor(all);
+        let (mut words, behind) = section(saved, KEY);
         while let (Some(device), Some(at), Some(on), Some(began)) =
             (words.word(), words.word(), words.word(), words.word())
         {
@@ -96,7 +88,7 @@ impl Washes {
             let seen = Seen { at: EventTime(at.cast_signed()), on: on == 1, began };
             washes.0.insert(DeviceId(device.cast_signed()), seen);
         }
-        (washes, cursor.0)
+        (washes, behind)
     }
 }
 

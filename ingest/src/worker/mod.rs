@@ -5,6 +5,7 @@
 //! sealer together with the split messages that wait, at a batch's end. So S is always the end of a batch, and a restart replays whole
 //! entries.
 
+mod owed;
 mod past;
 
 use crate::chunks::{ChunkError, ChunkStore, Sealer, Swap};
@@ -18,9 +19,10 @@ use crate::quarantine::WireTrace;
 use crate::settle::{Output, PastError, Settle, SettleConfig};
 use model::envelope::Position;
 use model::facts::Facts;
-use model::seams::{BlobError, BlobStore};
-use model::stream::Batch;
+use model::seams::BlobStore;
+use model::stream::{Batch, Item};
 use model::time::{Clock, IngestTime};
+use owed::Owed;
 pub use past::StorePast;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +86,7 @@ pub enum WorkerError {
 #[derive(Debug)]
 pub struct Worker {
     settled: watch::Receiver<Position>,
-    ended: oneshot::Receiver<Result<Vec<u8>, WorkerError>>,
+    ended: oneshot::Receiver<Result<Option<Vec<u8>>, WorkerError>>,
     sealing: tokio::task::JoinHandle<()>,
     sealer_stop: CancellationToken,
     store: ChunkStore,
@@ -116,7 +118,7 @@ impl Worker {
             hub: parts.hub,
             trace: parts.trace,
             fan_out: parts.fan_out,
-            blobs: parts.blobs,
+            owed: Owed::new(parts.blobs),
             judge: parts.judge,
             settled: settled_tx,
             clock: parts.clock,
@@ -154,7 +156,9 @@ impl Worker {
         let mut sealer = Sealer::new(store.clone(), judged);
         let last = async {
             sealer.seal().await?;
-            if store.swap(carry) == Swap::Done {
+            if let Some(carry) = carry
+                && store.swap(carry) == Swap::Done
+            {
                 sealer.seal().await?;
             }
             Ok::<(), ChunkError>(())
@@ -180,7 +184,7 @@ struct Line {
     hub: LiveHub,
     trace: Arc<WireTrace>,
     fan_out: Option<FanOutFeed>,
-    blobs: Option<Arc<dyn BlobStore>>,
+    owed: Owed,
     judge: mpsc::Sender<Batch>,
     settled: watch::Sender<Position>,
     clock: Arc<dyn Clock>,
@@ -192,8 +196,8 @@ struct Line {
 }
 
 impl Line {
-    /// Until `stop`; gives the split messages that wait.
-    fn run(mut self) -> Result<Vec<u8>, WorkerError> {
+    /// Until `stop`; gives what is to be saved with the cursor. `None`: the cursor must stay, for the sake of what is owed.
+    fn run(mut self) -> Result<Option<Vec<u8>>, WorkerError> {
         self.last_swap = self.clock.now();
         while !self.stop.is_cancelled() {
             let entries = self.reader.read_batch(self.config.read_bytes_max);
@@ -213,9 +217,11 @@ impl Line {
                 metrics::gauge!(SETTLE_BUSY_SECONDS_TOTAL)
                     .increment((started.elapsed().saturating_sub(waited)).as_secs_f64());
             }
+            self.owed.try_again(self.clock.now());
             self.seal_when_due();
         }
-        Ok(self.settle.carry())
+        self.owed.try_again(IngestTime::MAX);
+        Ok(self.owed.is_empty().then(|| self.settle.carry()))
     }
 
     /// Gives the batch to everybody behind; returns how long the judge let us wait.
@@ -226,6 +232,13 @@ impl Line {
         self.settle.handed_over();
         for frame in &self.out.frames {
             self.trace.settled(frame.device, frame.position, frame.channel, frame.received, frame.verdict);
+        }
+        for item in &self.out.items {
+            if let Item::Record(record) = item
+                && !record.remarks.is_empty()
+            {
+                self.trace.remarked(record.key.device, record.position, &record.remarks);
+            }
         }
         let counts = self.out.counts;
         for (word, count) in [
@@ -255,18 +268,11 @@ impl Line {
         Ok(waited)
     }
 
-    /// Before anybody is told of the records that refer to them. A full or failing store costs the picture its place there, counted by the
-    /// store; its bytes stay in the journal, and settle goes on.
+    /// Before anybody is told of the records that refer to them.
     fn keep_blobs(&mut self) {
-        let Some(store) = &self.blobs else { return };
+        let now = self.clock.now();
         for (device, bytes) in self.out.blobs.drain(..) {
-            match store.put(device, &bytes) {
-                Ok(_) => {}
-                Err(error @ (BlobError::Full | BlobError::TooLarge(_))) => {
-                    tracing::debug!(%device, bytes = bytes.len(), %error, "a picture found no room");
-                }
-                Err(error) => tracing::error!(%device, %error, "failed to keep a picture; it stays in the journal"),
-            }
+            self.owed.keep(device, bytes, now);
         }
     }
 
@@ -290,7 +296,8 @@ impl Line {
         let age_ms = now.since_ms(self.last_swap);
         let old = age_ms >= i64::try_from(config.seal_after_s).unwrap_or(i64::MAX).saturating_mul(1_000);
         let half = config.head_bytes_max / 2;
-        if !old && self.store.head_bytes().0 < half {
+        let roomy = self.store.head_bytes().0 < half;
+        if roomy && (!old || !self.owed.is_empty()) {
             return;
         }
         match self.store.swap(self.settle.carry()) {

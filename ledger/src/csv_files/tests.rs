@@ -44,7 +44,7 @@ fn twenty_kinds_of_mistakes_are_told_by_row_and_column_and_nothing_is_applied() 
             let plan = rig.ledger.plan_csv(kind, table.as_bytes()).unwrap();
             plan.problems.iter().map(|p| format!("{}|{}|{}", p.line, p.place, p.message)).collect()
         };
-        let cases: [(CsvKind, &str, &str); 24] = [
+        let cases: [(CsvKind, &str, &str); 26] = [
             (CsvKind::Restaurants, "编码\nr1\n", "1|名称|this column is missing"),
             (CsvKind::Restaurants, "编码,名称,颜色\nr1,a,红\n", "1|颜色|is no column"),
             (CsvKind::Restaurants, "编码,名称,编码\nr1,a,r1\n", "1|编码|stands twice"),
@@ -64,6 +64,8 @@ fn twenty_kinds_of_mistakes_are_told_by_row_and_column_and_nothing_is_applied() 
             (CsvKind::Trucks, "编码,车牌\nt2,豫 A·2\n", "2|车牌|write the plate"),
             (CsvKind::Devices, "编码,协议,标识,型号配置\nd1,opc,x,p\n", "2|协议|\"opc\": write mqtt"),
             (CsvKind::Devices, "编码,协议,标识,型号配置\nd1,mqtt,x,p\n", "2|型号配置|there is no profile"),
+            (CsvKind::Devices, "编码,协议,标识,型号配置\nd1,mqtt,,p\n", "2|型号配置|there is no profile"),
+            (CsvKind::Devices, "编码,协议,标识,型号配置\nd1,hj212,,p\n", "2|标识|must not be empty"),
             (CsvKind::Devices, "编码,协议,标识,型号配置\nd1,jt808,x,p\n", "2|标识|write the terminal's phone"),
             (CsvKind::Installations, "设备,监管对象,起始\nd9,豫A1,2026-01-01\n", "2|设备|there is no device"),
             (CsvKind::Installations, "设备,监管对象,起始\nd9,豫A1,昨天\n", "2|起始|\"昨天\": write a date"),
@@ -79,6 +81,8 @@ fn twenty_kinds_of_mistakes_are_told_by_row_and_column_and_nothing_is_applied() 
             assert!(told.iter().any(|t| t.starts_with(wanted)), "{table}: {wanted} in {told:#?}");
             assert!(rig.ledger.apply_csv(&author(), kind, table.as_bytes()).await.is_err(), "{table}");
         }
+        let once = told(CsvKind::Devices, "编码,协议,标识,型号配置\nd1,hj212,,p\n");
+        assert_eq!(once.iter().filter(|told| told.contains("标识") || told.contains("missing")).count(), 1, "{once:?}");
         assert_eq!(rig.ledger.facts_now().revision, revision);
     });
 }

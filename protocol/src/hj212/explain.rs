@@ -69,6 +69,10 @@ fn build(raw: &[u8], line_end: LineEnd) -> Explanation {
         let at = from + parts.segment_offset + raw_offset(&parts, &text, problem.offset);
         out.trouble(problem.code, at, detail(*problem, &parts, &message));
     }
+    for problem in message.odd_fields() {
+        let at = from + parts.segment_offset + raw_offset(&parts, &text, problem.offset);
+        out.trouble(problem.code, at, detail(problem, &parts, &message));
+    }
     out.unknown(&message, command);
     Explanation {
         standard: if message.flag.is_some() { Version::of_flag(message.flag).standard() } else { "HJ 212" },
@@ -150,6 +154,11 @@ fn detail(problem: Problem, parts: &Parts<'_>, message: &Message<'_>) -> String 
         P::DataTimeDigits | P::DataTimeNoDate => {
             format!("DataTime={}", shown(message.plain("DataTime").unwrap_or_default()))
         }
+        P::DataTimeTwice | P::DuplicateFactor | P::FlagUnknown => message
+            .fields()
+            .find(|field| field.offset == problem.offset)
+            .map(|field| shown(&field.written()))
+            .unwrap_or_default(),
         P::PacketNumbersMissing | P::PacketNumbersWrong | P::PacketFlagMissing => {
             let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
             let flag = message.flag.map_or_else(|| "-".to_owned(), |flag| flag.to_string());

@@ -1,8 +1,10 @@
 //! What the fields of a data item mean: data flags, suffixes, states of facilities. Which quantity and unit a factor code
 //! stands for is the device profile's to say, not the wire's; [`factor_name`] only knows the standard's table (annex B).
 
-use super::message::{Field, Item};
+use super::message::{Field, Item, Message};
+use super::problem::{Problem, ProblemCode};
 use crate::explain::Label;
+use std::collections::HashSet;
 
 /// `-Flag`: the state of a value. Only [`DataFlag::Normal`] counts toward limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,6 +266,39 @@ impl<'a> Item<'a> {
     }
 }
 
+impl Field<'_> {
+    /// As it stands in the frame.
+    pub fn written(&self) -> String {
+        match self.suffix {
+            "" => format!("{}={}", self.code, self.text),
+            suffix => format!("{}-{suffix}={}", self.code, self.text),
+        }
+    }
+}
+
+impl Message<'_> {
+    /// Fields that contradict others or mean nothing: a second `DataTime`, a value or flag given before, a flag of no edition. Not
+    /// among the problems of [`Message::parse`], which is on every frame's way.
+    pub fn odd_fields(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        for field in self.fields() {
+            let suffix = Suffix::of(field);
+            let is_time = suffix == Suffix::None && field.code.eq_ignore_ascii_case("DataTime");
+            let named = is_time || !matches!(suffix, Suffix::None | Suffix::Unknown | Suffix::Info);
+            let offset = field.offset;
+            if named && !seen.insert((field.code.to_ascii_lowercase(), field.suffix.to_ascii_lowercase())) {
+                let code = if is_time { ProblemCode::DataTimeTwice } else { ProblemCode::DuplicateFactor };
+                found.push(Problem { code, offset });
+            }
+            if suffix == Suffix::Flag && matches!(DataFlag::read(field.text), Some(DataFlag::Other(_))) {
+                found.push(Problem { code: ProblemCode::FlagUnknown, offset });
+            }
+        }
+        found
+    }
+}
+
 /// The standard's name and unit of a factor code. Field devices use other units for the same codes, so the unit of a device's
 /// profile decides; this is for explanations only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -332,7 +367,6 @@ const FACTORS: &[(&str, &str, &str, &str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::Message;
     use super::*;
 
     #[test]

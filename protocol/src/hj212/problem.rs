@@ -92,6 +92,12 @@ problems! {
     DataTimeDigits = "data_time_digits";
     /// A day or time that does not exist.
     DataTimeNoDate = "data_time_no_date";
+    /// A second `DataTime`; the first is taken.
+    DataTimeTwice = "data_time_twice";
+    /// A value or flag of a factor that was given before; the first is taken.
+    DuplicateFactor = "duplicate_factor";
+    /// A letter of no edition behind `-Flag`: the value counts toward nothing.
+    FlagUnknown = "flag_unknown";
     /// 2011 with means or 2051 with instant values.
     StatisticForCommand = "statistic_for_command";
     /// `LA-Rtd-Rtd`, read as `LA-Rtd`.

@@ -13,9 +13,12 @@
 //! or no record at all, makes the whole document unreadable. Not a number and infinity cannot be written in JSON;
 //! `1e999` is a problem of its field.
 
+mod problem;
+
+pub use problem::{Problem, ProblemCode};
+
 use super::json::{Fault, Kind, Reader};
 use super::stamp::rfc3339_ms;
-use crate::explain::Label;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -31,6 +34,19 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const PICTURES_MAX: usize = 16;
 /// Most problems that are listed; further ones are only counted.
 pub const PROBLEMS_MAX: usize = 64;
+
+/// A time further ahead of receipt is quarantined.
+pub const AHEAD_MS_MAX: i64 = 5 * 60_000;
+/// A time further behind receipt is quarantined.
+pub const BEHIND_MS_MAX: i64 = 400 * 86_400_000;
+
+/// How a payload came, where it is answered at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'c> {
+    pub received_ms: i64,
+    /// Names of the pictures beside it.
+    pub parts: &'c [&'c str],
+}
 
 /// A document that was read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -115,104 +131,37 @@ pub struct Event<'a> {
     pub attributes: Vec<(Cow<'a, str>, Scalar<'a>)>,
 }
 
-/// Something that could not be used, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub code: ProblemCode,
-    /// `[3].values.fume`; empty: the whole document.
-    pub place: String,
-    /// Byte offset in the payload.
-    pub offset: usize,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {} (byte {})", self.code.word(), self.place, self.offset)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ProblemCode {
-    NotUtf8,
-    NotJson,
-    Truncated,
-    TooDeep,
-    NoRecord,
-    TooManyRecords,
-    TooManyFields,
-    NameTooLong,
-    TextTooLong,
-    NumberOutOfRange,
-    DuplicateName,
-    TimeUnreadable,
-    /// A `ts` of ten digits: seconds, where milliseconds are wanted.
-    TimeInSeconds,
-    NotAValue,
-    PositionUnusable,
-    TooManyPictures,
-}
-
-impl ProblemCode {
-    /// In a sentence.
-    pub const fn label(self) -> Label {
-        let (zh, en) = match self {
-            Self::NotUtf8 => ("载荷不是 UTF-8", "the payload is not UTF-8"),
-            Self::NotJson => ("载荷不是 JSON", "the payload is no JSON"),
-            Self::Truncated => ("JSON 不完整", "the JSON ends early"),
-            Self::TooDeep => ("JSON 嵌套过深", "the JSON is nested too deep"),
-            Self::NoRecord => ("没有记录", "no record"),
-            Self::TooManyRecords => ("记录过多", "too many records"),
-            Self::TooManyFields => ("字段过多", "too many fields"),
-            Self::NameTooLong => ("字段名过长", "a name that is too long"),
-            Self::TextTooLong => ("文本过长", "a text that is too long"),
-            Self::NumberOutOfRange => ("数值超出范围", "a number out of range"),
-            Self::DuplicateName => ("字段重复", "a name that is there twice"),
-            Self::TimeUnreadable => (
-                "时间无法读取：应为 UTC 毫秒或带时区的 RFC 3339",
-                "no time: UTC milliseconds or RFC 3339 with an offset",
-            ),
-            Self::TimeInSeconds => ("时间像是秒，应为 UTC 毫秒", "this looks like seconds; write UTC milliseconds"),
-            Self::NotAValue => ("不是一个值", "not a value"),
-            Self::PositionUnusable => ("经纬度不可用", "no usable longitude and latitude"),
-            Self::TooManyPictures => ("图片过多", "too many pictures"),
-        };
-        Label { zh, en }
-    }
-
-    /// A stable word for files and the API.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::NotUtf8 => "not_utf8",
-            Self::NotJson => "not_json",
-            Self::Truncated => "truncated",
-            Self::TooDeep => "too_deep",
-            Self::NoRecord => "no_record",
-            Self::TooManyRecords => "too_many_records",
-            Self::TooManyFields => "too_many_fields",
-            Self::NameTooLong => "name_too_long",
-            Self::TextTooLong => "text_too_long",
-            Self::NumberOutOfRange => "number_out_of_range",
-            Self::DuplicateName => "duplicate_name",
-            Self::TimeUnreadable => "time_unreadable",
-            Self::TimeInSeconds => "time_in_seconds",
-            Self::NotAValue => "not_a_value",
-            Self::PositionUnusable => "position_unusable",
-            Self::TooManyPictures => "too_many_pictures",
-        }
-    }
-}
-
 /// Reads a payload.
 ///
 /// # Errors
 /// The one problem that makes the document unreadable as a whole.
 pub fn read(payload: &[u8]) -> Result<Document<'_>, Problem> {
+    read_with(payload, None)
+}
+
+/// [`read`], naming also what settle will not use: times far from receipt, pictures that are nowhere.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_arrived<'a>(payload: &'a [u8], arrival: Arrival<'a>) -> Result<Document<'a>, Problem> {
+    read_with(payload, Some(arrival))
+}
+
+/// Whether a picture is given by its address.
+pub fn is_address(picture: &str) -> bool {
+    let scheme = picture.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
+    scheme.is_some_and(|(scheme, rest)| {
+        rest && scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+fn read_with<'a>(payload: &'a [u8], arrival: Option<Arrival<'a>>) -> Result<Document<'a>, Problem> {
     let text = std::str::from_utf8(payload).map_err(|error| Problem {
         code: ProblemCode::NotUtf8,
         place: String::new(),
         offset: error.valid_up_to(),
     })?;
-    let mut parser = Parser { reader: Reader::new(text), document: Document::default(), index: None };
+    let mut parser = Parser { reader: Reader::new(text), document: Document::default(), index: None, arrival };
     let whole = parser.document().and_then(|()| parser.reader.end());
     match whole {
         Ok(()) if parser.document.readings.is_empty() && parser.document.problems.is_empty() => {
@@ -236,6 +185,7 @@ struct Parser<'a> {
     document: Document<'a>,
     /// The record in work, in a batch.
     index: Option<usize>,
+    arrival: Option<Arrival<'a>>,
 }
 
 /// Members that only mean something together with `event`.
@@ -293,7 +243,11 @@ impl<'a> Parser<'a> {
             let key = self.reader.key()?;
             let kind = self.reader.kind()?;
             match (&*key, kind) {
-                ("ts", _) => reading.at = self.time("ts", kind)?,
+                ("ts", _) => {
+                    let offset = self.reader.offset();
+                    reading.at = self.time("ts", kind)?;
+                    self.look_at_time(reading.at, offset);
+                }
                 ("values", Kind::Object) => self.fields(&mut reading.values)?,
                 ("position", Kind::Object) => reading.position = self.position()?,
                 ("device", Kind::Text) => reading.device = self.bounded_text(&["device"])?,
@@ -311,6 +265,19 @@ impl<'a> Parser<'a> {
 
     fn finish(&mut self, mut reading: Reading<'a>, parts: EventParts<'a>, loose: Vec<Field<'a>>, start: usize) {
         if let Some(what) = parts.what {
+            if what.trim().is_empty() {
+                self.problem_at(ProblemCode::EventUnnamed, &["event"], start);
+            }
+            let begin = match (reading.at, self.arrival) {
+                (When::At(ms), _) => Some(ms),
+                (When::Absent, Some(arrival)) => Some(arrival.received_ms),
+                _ => None,
+            };
+            if let (Some(begin), When::At(end)) = (begin, parts.end)
+                && end < begin
+            {
+                self.problem_at(ProblemCode::EndBeforeStart, &["end"], start);
+            }
             let attributes = loose.into_iter().map(|field| (field.name, field.value)).collect();
             let EventParts { end, plate, pictures, .. } = parts;
             reading.event = Some(Event { what, end, plate, pictures, attributes });
@@ -378,6 +345,12 @@ impl<'a> Parser<'a> {
             Kind::Object => self.flagged()?,
             _ => (self.scalar()?, None),
         };
+        if flag.as_deref().is_some_and(|flag| !is_flag(flag)) {
+            place.extend(within);
+            place.push(&name);
+            self.problem_at(ProblemCode::FlagUnknown, &place, offset);
+            place.clear();
+        }
         match value {
             Ok(value) => into.push(Field { name, value, flag }),
             Err(code) => {
@@ -398,7 +371,14 @@ impl<'a> Parser<'a> {
             let key = self.reader.key()?;
             match (&*key, self.reader.kind()?) {
                 ("value", _) => value = self.scalar()?,
-                ("flag", Kind::Text) => flag = Some(self.reader.text_value()?).filter(|flag| flag.len() <= 16),
+                ("flag", Kind::Text) => {
+                    let text = self.reader.text_value()?;
+                    flag = Some(if text.len() <= 16 { text } else { NO_FLAG });
+                }
+                ("flag", kind) if kind != Kind::Null => {
+                    flag = Some(NO_FLAG);
+                    self.reader.skip()?;
+                }
                 _ => self.reader.skip()?,
             }
             another = self.reader.more(b'{')?;
@@ -455,6 +435,17 @@ impl<'a> Parser<'a> {
         ))
     }
 
+    /// Names an event time that settle will quarantine.
+    fn look_at_time(&mut self, at: When, offset: usize) {
+        let (When::At(ms), Some(arrival)) = (at, self.arrival) else { return };
+        let ahead_ms = ms.saturating_sub(arrival.received_ms);
+        if ahead_ms > AHEAD_MS_MAX {
+            self.problem_at(ProblemCode::TimeFarFuture, &["ts"], offset);
+        } else if ahead_ms < -BEHIND_MS_MAX {
+            self.problem_at(ProblemCode::TimeFarPast, &["ts"], offset);
+        }
+    }
+
     fn position(&mut self) -> Result<Option<Position>, Fault> {
         let offset = self.reader.offset();
         let [mut lon, mut lat, mut speed_kmh, mut heading_deg, mut altitude_m] = [None; 5];
@@ -504,6 +495,9 @@ impl<'a> Parser<'a> {
                 } else if into.len() >= PICTURES_MAX {
                     self.problem_at(ProblemCode::TooManyPictures, &["pictures"], offset);
                 } else {
+                    if self.arrival.is_some_and(|came| !is_address(&text) && !came.parts.contains(&&*text)) {
+                        self.problem_at(ProblemCode::PictureUnusable, &["pictures"], offset);
+                    }
                     into.push(text);
                 }
             } else {
@@ -543,6 +537,14 @@ impl<'a> Parser<'a> {
         }
         self.document.problems.push(Problem { code, place: text, offset });
     }
+}
+
+/// In the place of a flag that is none.
+const NO_FLAG: Cow<'static, str> = Cow::Borrowed("?");
+
+/// A letter of HJ 212 first, or nothing.
+fn is_flag(flag: &str) -> bool {
+    flag.bytes().next().is_none_or(|letter| b"NFMSDCTB".contains(&letter.to_ascii_uppercase()))
 }
 
 /// Numbers that are seconds of the years 2001 to 2286, and as milliseconds would be of the spring of 1970.

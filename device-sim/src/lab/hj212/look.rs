@@ -106,12 +106,8 @@ impl Logger {
                 let place = place_of(&explained.explanation, &key);
                 match Suffix::of(field) {
                     Suffix::Flag => match DataFlag::read(field.text) {
-                        Some(DataFlag::Other(letter)) => self.add(
-                            Finding::new("flag", "flag_unknown", "未知的数据标记", "a flag of no edition")
-                                .at(place)
-                                .detail(letter.to_string()),
-                            new,
-                        ),
+                        // The explainer has named it.
+                        Some(DataFlag::Other(_)) => {}
                         _ => self.book.kept("flag"),
                     },
                     suffix if suffix.is_value() => match field.text.trim().parse::<f64>() {
@@ -248,8 +244,10 @@ fn check_of(trouble: &Trouble) -> (&'static str, Weight) {
         "statistic"
     } else if code.starts_with("packet_") {
         "packets"
-    } else if code == "bare_flag" {
+    } else if matches!(code, "bare_flag" | "flag_unknown") {
         "flag"
+    } else if code == "duplicate_factor" {
+        "value"
     } else if ["st_", "cn_", "pw_", "mn_", "flag_", "cp_", "key_case", "comma", "head_"]
         .iter()
         .any(|start| code.starts_with(start))
@@ -260,7 +258,16 @@ fn check_of(trouble: &Trouble) -> (&'static str, Weight) {
     };
     let hard = trouble.fatal
         || matches!(check, "qn" | "data_time" | "packets")
-        || matches!(code, "statistic_for_command" | "cp_missing" | "end_missing" | "cn_missing" | "flag_not_number");
+        || matches!(
+            code,
+            "duplicate_factor"
+                | "flag_unknown"
+                | "statistic_for_command"
+                | "cp_missing"
+                | "end_missing"
+                | "cn_missing"
+                | "flag_not_number"
+        );
     // A lower-case check is read all the same.
     (check, if hard && code != "check_lower_case" { Weight::Must } else { Weight::Should })
 }

@@ -103,7 +103,7 @@ fn check_of(trouble: &Trouble, has_place: bool) -> (&'static str, Weight) {
         "truncated" if has_place => ("payload", Weight::Must),
         "packet_id_zero" => ("packet_id", Weight::Must),
         "topic_bad" => ("topic", Weight::Must),
-        "time_unreadable" | "time_in_seconds" => ("ts", Weight::Must),
+        "time_unreadable" | "time_in_seconds" | "time_far_future" | "time_far_past" => ("ts", Weight::Must),
         "duplicate_name" | "too_many_pictures" => ("payload", Weight::Should),
         code if payload_code(code) => ("payload", Weight::Must),
         _ => ("packet", Weight::Must),
@@ -123,5 +123,9 @@ fn payload_code(code: &str) -> bool {
             | "number_out_of_range"
             | "not_a_value"
             | "position_unusable"
+            | "flag_unknown"
+            | "event_unnamed"
+            | "end_before_start"
+            | "picture_unusable"
     )
 }

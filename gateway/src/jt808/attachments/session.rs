@@ -163,15 +163,18 @@ impl AttachmentSession {
         Ok(())
     }
 
-    /// 0x1211; false when the file was not announced, or with another size.
+    /// 0x1211; false when the file was not announced, or with another size. One that could not be written begins anew.
     fn begins(&mut self, header: &Header, info: &FileInfo<'_>) -> bool {
         if !is_of(self.who.as_ref(), header) {
             return false;
         }
         let found = self.files.iter_mut().find(|file| file.name == info.name && file.size == info.size_bytes);
         let Some(file) = found else { return false };
+        if file.is_failed() {
+            file.begin_anew();
+        }
         file.kind = info.kind;
-        !file.is_failed()
+        true
     }
 
     /// 0x1212

@@ -96,6 +96,11 @@ impl Upload {
         matches!(self.state, State::Failed)
     }
 
+    /// After a failure the terminal may send the file once more from its beginning.
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self { rounds: self.rounds, ..Self::new(&self.name, self.size) };
+    }
+
     /// On its way from the store to the journal and the answer.
     pub(super) const fn is_closing(&self) -> bool {
         self.whole

@@ -15,7 +15,7 @@ pub(super) struct Voice {
     device: DeviceId,
     offset_minutes: i32,
     version: Version,
-    phone: Phone,
+    pub(super) phone: Phone,
 }
 
 impl Voice {

@@ -1,6 +1,7 @@
 //! JT/T 808 over real UDP sockets.
 
 use super::*;
+use crate::limits::{Allowance, Limits, LimitsConfig};
 use crate::tcp::testing::{World, device};
 use model::envelope::ProtocolKind;
 use model::principal::Strictness;
@@ -23,11 +24,18 @@ struct Bench {
 
 impl Bench {
     async fn new(config: UdpConfig) -> Self {
+        Self::with(config, None).await
+    }
+
+    async fn with(config: UdpConfig, limits: Option<LimitsConfig>) -> Self {
         let kind = ProtocolKind::Jt808;
-        let world = World::new(vec![
+        let mut world = World::new(vec![
             (device(1, kind, "13800000001", Strictness::Reject), "code-1"),
             (device(2, kind, "13800000002", Strictness::Reject), "code-2"),
         ]);
+        if let Some(limits) = limits {
+            world.edge.limits = Limits::new(limits, Arc::clone(&world.edge.clock));
+        }
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (address, cancel) = (socket.local_addr().unwrap(), CancellationToken::new());
         let served = tokio::spawn(serve_udp(socket, world.edge.clone(), config, None, cancel.clone()));
@@ -216,6 +224,45 @@ async fn what_the_journal_refused_is_not_answered_and_the_terminal_begins_anew()
     bench.world.inlet.frames(2).await;
     bench.world.inlet.release(&Ok(()));
     assert_eq!(terminal.hear().await, [(id::PLATFORM_REPLY, 6, 0)]);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_terminal_beyond_its_allowance_is_not_answered_and_costs_the_journal_nothing() {
+    let device = Allowance { frames_per_second: 0.001, frames_burst: 2.0, ..Allowance::default() };
+    let bench = Bench::with(UdpConfig::default(), Some(LimitsConfig { device, ..LimitsConfig::default() })).await;
+    let (mut flood, mut other) = (bench.terminal(1).await, bench.terminal(2).await);
+    flood.log_in("code-1").await;
+    other.log_in("code-2").await;
+    for serial in 0..50 {
+        flood.say(&flood.position(serial)).await;
+    }
+    // What comes behind the flood on the one socket shows that all of it was seen.
+    other.say(&other.position(7)).await;
+    bench.world.inlet.frames(4).await;
+    bench.world.inlet.release(&Ok(()));
+    assert_eq!(other.hear().await, [(id::PLATFORM_REPLY, 7, 0)]);
+    assert_eq!(bench.world.inlet.count(), 4);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_banned_address_is_not_heard_over_udp() {
+    let limits = LimitsConfig { guesses_max: 1, ..LimitsConfig::default() };
+    let bench = Bench::with(UdpConfig::default(), Some(limits)).await;
+    let mut terminal = bench.terminal(1).await;
+    terminal.log_in("code-1").await;
+    let mut elsewhere = bench.terminal(2).await;
+    elsewhere.socket = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    elsewhere.socket.connect(bench.address).await.unwrap();
+    elsewhere.log_in("code-2").await;
+    for guess in 0..3_u8 {
+        bench.world.edge.limits.guessed([127, 0, 0, 1].into(), "mn", &[guess]);
+    }
+    terminal.say(&terminal.position(5)).await;
+    elsewhere.say(&elsewhere.position(6)).await;
+    let taken = bench.world.inlet.frames(1).await;
+    assert_eq!(taken.iter().map(|envelope| envelope.device.0).collect::<Vec<_>>(), [2]);
     bench.stop().await;
 }
 

@@ -111,6 +111,25 @@ async fn a_terminal_behind_a_modem_registers_authenticates_and_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_terminal_behind_a_modem_owes_is_asked_for_again_in_time() {
+    let bench = Bench::new();
+    let mut modem = bench.v4("modem", "dtu").await;
+    subscribe_v4(&mut modem, &format!("{TRUCK}/reply"), Q4::AtMostOnce).await;
+    let phone = Phone::from_digits("000139004001", Version::V2013).unwrap();
+    let packet = jt808::Packet { total: 3, number: 1 };
+    let first = jt808::encode_raw(Version::V2013, &phone, 9, Some(packet), jt808::id::BATCH, &[7; 64]);
+    modem.send(raw_v4(TRUCK, 1, &first)).await;
+    assert_eq!(gather(&mut modem, 2).await.0, [1]);
+    for _ in 0..2 {
+        bench.clock.advance_ms(5_000);
+        // 0x8003 for packets 2 and 3 of the message that began with serial 9.
+        let (_, said) = gather(&mut modem, 1).await;
+        assert!(said[0].windows(2).any(|id| id == [0x80, 0x03]), "{said:02X?}");
+        assert!(said[0].windows(7).any(|body| body == [0, 9, 2, 0, 2, 0, 3]), "{said:02X?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_foreign_frame_behind_a_modem_is_refused_and_the_own_ones_beside_it_are_not() {
     let bench = Bench::new();
     let mut modem = bench.v5("modem", "dtu").await;

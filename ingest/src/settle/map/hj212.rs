@@ -11,7 +11,7 @@ use crate::settle::profile::Profile;
 use model::envelope::Envelope;
 use model::record::{Flag, RecordKind, Statistic};
 use model::time::{EventTime, LocalStamp};
-use protocol::hj212::{Field, Item, Message, Parts, cn};
+use protocol::hj212::{DataFlag, Field, Item, Message, Parts, cn};
 
 /// A frame; a packet of a split message is only named.
 pub fn decode<'p>(envelope: &Envelope, profile: &'p Profile, foreign: &mut Foreign) -> Decoded<'p> {
@@ -60,6 +60,10 @@ fn read<'p>(envelope: &Envelope, profile: &'p Profile, foreign: &mut Foreign, sp
             message.plain("DataTime").map_or_else(|| "no DataTime".to_owned(), |text| format!("DataTime={text}"));
         draft.fault = Some(Fault::no_time(place));
     }
+    let times = message.fields().filter(|field| field.suffix.is_empty() && field.code.eq_ignore_ascii_case("DataTime"));
+    for second in times.skip(1) {
+        draft.remark("data_time_twice", &second.written());
+    }
     for item in &message.items {
         read_item(&mut draft, item, default, profile, foreign);
     }
@@ -74,11 +78,14 @@ fn read_item<'p>(
     foreign: &mut Foreign,
 ) {
     for field in &item.fields {
-        let Some(meaning) = meaning(field) else { continue };
+        let Some(meaning) = meaning(field) else {
+            look_at_flag(draft, item, field);
+            continue;
+        };
         let wire = match number(field.text) {
             Ok(wire) => wire,
             Err(remark) => {
-                draft.remark(remark, &place(field));
+                draft.remark(remark, &field.written());
                 continue;
             }
         };
@@ -145,16 +152,27 @@ fn is_plain_key(code: &str) -> bool {
 
 /// The flag of the code within its item.
 fn flag_of(item: &Item<'_>, code: &str) -> Flag {
-    let flag = item
-        .fields
-        .iter()
-        .find(|field| field.suffix.eq_ignore_ascii_case("Flag") && field.code.eq_ignore_ascii_case(code));
-    flag.and_then(|field| field.text.bytes().next()).map_or(Flag::Normal, Flag::from_letter)
+    let letter = first_flag(item, code).and_then(|field| field.text.bytes().next());
+    letter.map_or(Flag::Normal, Flag::from_letter)
 }
 
-fn place(field: &Field<'_>) -> String {
-    match field.suffix {
-        "" => format!("{}={}", field.code, field.text),
-        suffix => format!("{}-{suffix}={}", field.code, field.text),
+fn first_flag<'i, 'a>(item: &'i Item<'a>, code: &str) -> Option<&'i Field<'a>> {
+    item.fields.iter().find(|field| is_flag(field) && field.code.eq_ignore_ascii_case(code))
+}
+
+fn is_flag(field: &Field<'_>) -> bool {
+    field.suffix.eq_ignore_ascii_case("Flag")
+}
+
+/// Remarks a letter that no edition knows, and a second flag that says otherwise.
+fn look_at_flag(draft: &mut Draft<'_>, item: &Item<'_>, field: &Field<'_>) {
+    if !is_flag(field) {
+        return;
+    }
+    if matches!(DataFlag::read(field.text), Some(DataFlag::Other(_))) {
+        draft.remark("flag_unknown", &field.written());
+    }
+    if first_flag(item, field.code).is_some_and(|first| first.offset != field.offset && first.text != field.text) {
+        draft.remark("duplicate_factor", &field.written());
     }
 }

@@ -63,6 +63,14 @@ fn attach(drafts: &mut [Draft<'_>], pictures: &Pictures) {
             first.pictures.push(id.reference());
         }
     }
+    for draft in drafts {
+        let given = draft.happening.iter().flat_map(|event| &event.pictures);
+        let kept = |own: &str| pictures.pictures.iter().any(|(_, id)| id.reference() == own);
+        let nowhere: Vec<String> = given.filter(|own| !payload::is_address(own) && !kept(own)).cloned().collect();
+        for own in nowhere {
+            draft.remark(ProblemCode::PictureUnusable.word(), &own);
+        }
+    }
 }
 
 fn read<'p>(

@@ -224,3 +224,35 @@ fn seconds_are_refused_where_milliseconds_are_wanted() {
     assert_eq!(problems(r#"{"ts":1795305600,"fume":1}"#), [(ProblemCode::TimeInSeconds, "ts".to_owned())]);
     assert_eq!(problems(r#"[{"ts":1.7953056e9,"fume":1}]"#), [(ProblemCode::TimeInSeconds, "[0].ts".to_owned())]);
 }
+
+#[test]
+fn what_will_not_be_used_is_named_where_it_stands() {
+    const NOW: i64 = 1_795_305_600_000;
+    let named = |text: &str| -> Vec<String> {
+        let document = read_arrived(text.as_bytes(), Arrival { received_ms: NOW, parts: &["front"] }).unwrap();
+        document.problems.iter().map(|one| format!("{} {}", one.code.word(), one.place)).collect()
+    };
+    let cases = [
+        (format!(r#"{{"ts":{},"fume":1}}"#, NOW + AHEAD_MS_MAX), ""),
+        (format!(r#"{{"ts":{},"fume":1}}"#, NOW + AHEAD_MS_MAX + 1), "time_far_future ts"),
+        (format!(r#"[{{"fume":1}},{{"ts":{},"fume":1}}]"#, i64::MAX), "time_far_future [1].ts"),
+        (format!(r#"{{"ts":{},"fume":1}}"#, NOW - BEHIND_MS_MAX), ""),
+        (r#"{"ts":1,"fume":1}"#.to_owned(), "time_far_past ts"),
+        (
+            r#"{"values":{"fume":{"value":1,"flag":"Z"},"pm":{"value":1,"flag":"n"}}}"#.to_owned(),
+            "flag_unknown values.fume",
+        ),
+        (r#"{"fume":{"value":1,"flag":5}}"#.to_owned(), "flag_unknown fume"),
+        (r#"{"event":" ","plate":"x"}"#.to_owned(), "event_unnamed event"),
+        (format!(r#"{{"end":{},"event":"wash","ts":{NOW}}}"#, NOW - 1), "end_before_start end"),
+        (format!(r#"{{"event":"wash","end":{}}}"#, NOW - 1), "end_before_start end"),
+        (r#"{"event":"x","pictures":["front","https://h/1.jpg","ftp://h/2.jpg"]}"#.to_owned(), ""),
+        (
+            r#"{"event":"x","pictures":["../../../etc/passwd","nope"]}"#.to_owned(),
+            "picture_unusable pictures; picture_unusable pictures",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(named(&text).join("; "), expected, "{text}");
+    }
+}
