@@ -2,6 +2,7 @@
 //! domain is decided here.
 
 pub(crate) mod addresses;
+pub(crate) mod alert_moves;
 pub(crate) mod alerts;
 pub(crate) mod arrivals;
 pub(crate) mod auth;
@@ -15,11 +16,13 @@ pub(crate) mod frames;
 pub(crate) mod imports;
 pub(crate) mod loss;
 pub(crate) mod map;
+pub(crate) mod notify;
 pub(crate) mod overview;
 pub(crate) mod pictures;
 pub(crate) mod quarantine;
 pub(crate) mod registers;
 pub(crate) mod rules;
 pub(crate) mod series;
+pub(crate) mod silences;
 pub(crate) mod subjects;
 pub(crate) mod users;
