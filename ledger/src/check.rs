@@ -9,16 +9,19 @@ use model::geo::Wgs84;
 use model::modbus::Endpoint;
 use model::quantity::Quantity;
 use model::register::{
-    Calendar, Device, DeviceProfile, Grid, Installation, Limit, ModbusPoll, Object, Office, Permit, Register,
-    RegisterKind, RuleVersion, Subject, SubjectDetails, WeekWindow,
+    Calendar, Device, DeviceProfile, Grid, Installation, Limit, ModbusPoll, Object, Office, Register, RegisterKind,
+    RuleVersion, Subject, SubjectDetails,
 };
 use model::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod bounds;
 mod downlink;
+mod permit;
+mod registers;
 
-const LEG_M_MAX: f64 = 20_000.0;
+use permit::{permit, windows};
+
 const POINTS_MAX: usize = 5_000;
 
 /// Collects the problems of one object.
@@ -69,12 +72,21 @@ pub(crate) fn batch(objects: &[(usize, &Object)], before: &Facts, after: &Facts)
             Object::Installation(row) => installation(row, after, &mut told),
             Object::Calendar(row) => calendar(row, &mut told),
             Object::Rule(row) => rule(row, before, &mut told),
+            Object::Area(row) => registers::area(row, &mut told),
+            Object::Notice(row) => registers::notice(row, after, &mut told),
+            Object::NightPermit(row) => registers::night_permit(row, after, &mut told),
+            Object::Cleaning(row) => registers::cleaning(row, after, &mut told),
+            Object::Manifest(row) => registers::manifest(row, after, &mut told),
+            Object::Maintenance(row) => registers::maintenance(row, after, &mut told),
+            Object::Schedule(row) => registers::schedule(row, after, &mut told),
+            Object::Background(row) => registers::background(row, after, &mut told),
         }
     }
     for (index, object) in objects {
         bounds::bounded(object, &mut Told { index: *index, problems: &mut problems });
     }
     unique(objects, after, &mut problems);
+    registers::unique_manifests(objects, after, &mut problems);
     overlaps(objects, after, &mut problems);
     problems.sort_by_key(|problem| {
         problem.place.trim_start_matches('[').split(']').next().and_then(|i| i.parse::<usize>().ok())
@@ -197,52 +209,6 @@ fn is_a(id: model::id::SubjectId, kind: &str, field: &str, facts: &Facts, told: 
             told.bad(field, format!("{} is a {}; write a {kind}", row.code, row.details.kind()));
         }
         Some(_) => {}
-    }
-}
-
-fn permit(row: &Permit, facts: &Facts, told: &mut Told<'_>) {
-    code(&row.code, told);
-    told.must(!row.trucks.is_empty(), "trucks", "name at least one truck");
-    for (index, id) in row.trucks.iter().enumerate() {
-        is_a(*id, "truck", &format!("trucks[{index}]"), facts, told);
-    }
-    row.site.into_iter().for_each(|id| is_a(id, "site", "site", facts, told));
-    row.disposal_site.into_iter().for_each(|id| is_a(id, "disposal_site", "disposal_site", facts, told));
-    let points = (2..=POINTS_MAX).contains(&row.corridor.len());
-    told.must(points, "corridor", "write at least 2 points of the route, at most 5000");
-    for (index, point) in row.corridor.iter().enumerate() {
-        place(*point, &format!("corridor[{index}]"), told);
-    }
-    for (index, pair) in row.corridor.windows(2).enumerate() {
-        if let [a, b] = pair
-            && a.distance_m(*b) > LEG_M_MAX
-        {
-            let far = format!("lies {:.0} km from the point before; check its digits", a.distance_m(*b) / 1000.0);
-            told.bad(&format!("corridor[{}]", index + 1), far);
-        }
-    }
-    let width = (1.0..=2_000.0).contains(&row.corridor_half_width_m);
-    told.must(width, "corridor_half_width_m", "write metres from 1 to 2000");
-    windows(&row.windows, "windows", told);
-    span(row.valid_from, row.valid_to, told);
-}
-
-fn windows(windows: &[WeekWindow], field: &str, told: &mut Told<'_>) {
-    for (index, window) in windows.iter().enumerate() {
-        let field = format!("{field}[{index}]");
-        let days = window.weekdays.iter().all(|day| (1..=7).contains(day));
-        told.must(days, &format!("{field}.weekdays"), "write 1 (Monday) to 7 (Sunday)");
-        told.must(
-            window.from_minute < 1440,
-            &format!("{field}.from_minute"),
-            "write minutes after midnight, 0 to 1439",
-        );
-        let to = (1..=1440).contains(&window.to_minute) && window.to_minute != window.from_minute;
-        told.must(
-            to,
-            &format!("{field}.to_minute"),
-            "write minutes after midnight, 1 to 1440, not the same as from_minute",
-        );
     }
 }
 
@@ -478,6 +444,8 @@ fn calendar(row: &Calendar, told: &mut Told<'_>) {
     code(&row.code, told);
     told.must(!row.hours.is_empty(), "hours", "write at least one working window");
     windows(&row.hours, "hours", told);
+    let holiday = row.hours.iter().any(|window| window.weekdays.contains(&model::register::windows::HOLIDAY));
+    told.must(!holiday, "hours", "no working day is a holiday; write days 1 to 7");
     for (field, dates) in [("holidays", &row.holidays), ("workdays", &row.workdays)] {
         for (index, date) in dates.iter().enumerate() {
             let right = date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok();
@@ -500,7 +468,7 @@ fn rule(row: &RuleVersion, before: &Facts, told: &mut Told<'_>) {
 /// Codes, identities and plates are unique; of two, the changed one is told.
 fn unique(objects: &[(usize, &Object)], facts: &Facts, problems: &mut Vec<Problem>) {
     let mut owners: BTreeMap<(&str, String), Vec<ObjectKey>> = BTreeMap::new();
-    for kind in ["office", "grid", "subject", "permit", "device"] {
+    for kind in ["office", "grid", "subject", "permit", "device", "area", "notice", "night_permit"] {
         if !objects.iter().any(|(_, object)| ObjectKey::of(object).kind == kind) {
             continue;
         }
@@ -529,6 +497,9 @@ fn names(object: &Object) -> Vec<(&'static str, String)> {
         Object::Office(row) => vec![("office code", row.code.clone())],
         Object::Grid(row) => vec![("grid code", row.code.clone())],
         Object::Permit(row) => vec![("permit code", row.code.clone())],
+        Object::Area(row) => vec![("area code", row.code.clone())],
+        Object::Notice(row) => vec![("notice code", row.code.clone())],
+        Object::NightPermit(row) => vec![("night_permit code", row.code.clone())],
         Object::Subject(row) => {
             let mut names = vec![("subject code", row.code.clone())];
             if let (SubjectDetails::Truck { plate, .. }, true) = (&row.details, row.active) {

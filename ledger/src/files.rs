@@ -142,8 +142,9 @@ fn read_file(name: &str, text: &str, rows: &mut Vec<RawRow>, problems: &mut Vec<
         let line = lines.at(key.span().start);
         let kind = KINDS.into_iter().find(|kind| *kind == key.get_ref().as_ref() && *kind != "rule");
         let Some(kind) = kind else {
-            let told = "is no kind of register; write [[office]], [[grid]], [[subject]], [[permit]], [[limit]], \
-                [[profile]], [[device]], [[installation]] or [[calendar]]; rules stand in the folder rules";
+            let known: Vec<String> = KINDS.iter().filter(|kind| **kind != "rule").map(|k| format!("[[{k}]]")).collect();
+            let told =
+                format!("is no kind of register; write one of {}; rules stand in the folder rules", known.join(", "));
             problems.push(Problem::new(key.get_ref().as_ref(), told).in_file(name, line));
             continue;
         };

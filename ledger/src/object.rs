@@ -1,7 +1,10 @@
 //! What all register objects have in common: kind, key, id, code.
 
 use model::facts::Facts;
-use model::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
+use model::id::{
+    AreaId, BackgroundId, CleaningId, DeviceId, GridId, InstallationId, LimitId, MaintenanceId, ManifestId,
+    NightPermitId, NoticeId, OfficeId, PermitId, ScheduleId, SubjectId,
+};
 use model::register::{Object, SubjectDetails};
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp};
 use serde::Serialize;
@@ -14,8 +17,26 @@ pub struct ObjectKey {
     pub key: String,
 }
 
-pub(crate) const KINDS: [&str; 10] =
-    ["office", "grid", "subject", "permit", "limit", "profile", "device", "installation", "calendar", "rule"];
+pub(crate) const KINDS: [&str; 18] = [
+    "office",
+    "grid",
+    "subject",
+    "permit",
+    "limit",
+    "profile",
+    "device",
+    "installation",
+    "calendar",
+    "rule",
+    "area",
+    "notice",
+    "night_permit",
+    "cleaning",
+    "manifest",
+    "maintenance",
+    "schedule",
+    "background",
+];
 
 impl ObjectKey {
     pub fn of(object: &Object) -> Self {
@@ -30,6 +51,14 @@ impl ObjectKey {
             Object::Installation(row) => ("installation", row.id.to_string()),
             Object::Calendar(row) => ("calendar", row.code.clone()),
             Object::Rule(row) => ("rule", row.code.clone()),
+            Object::Area(row) => ("area", row.id.to_string()),
+            Object::Notice(row) => ("notice", row.id.to_string()),
+            Object::NightPermit(row) => ("night_permit", row.id.to_string()),
+            Object::Cleaning(row) => ("cleaning", row.id.to_string()),
+            Object::Manifest(row) => ("manifest", row.id.to_string()),
+            Object::Maintenance(row) => ("maintenance", row.id.to_string()),
+            Object::Schedule(row) => ("schedule", row.id.to_string()),
+            Object::Background(row) => ("background", row.id.to_string()),
         };
         Self { kind, key }
     }
@@ -48,6 +77,14 @@ impl ObjectKey {
             "installation" => Object::Installation(own(facts.installations.get(&InstallationId(id()?))?)),
             "calendar" => Object::Calendar(own(facts.calendars.get(&self.key)?)),
             "rule" => Object::Rule(own(facts.rules.get(&self.key)?)),
+            "area" => Object::Area(own(facts.areas.get(&AreaId(id()?))?)),
+            "notice" => Object::Notice(own(facts.notices.get(&NoticeId(id()?))?)),
+            "night_permit" => Object::NightPermit(own(facts.night_permits.get(&NightPermitId(id()?))?)),
+            "cleaning" => Object::Cleaning(own(facts.cleanings.get(&CleaningId(id()?))?)),
+            "manifest" => Object::Manifest(own(facts.manifests.get(&ManifestId(id()?))?)),
+            "maintenance" => Object::Maintenance(own(facts.maintenances.get(&MaintenanceId(id()?))?)),
+            "schedule" => Object::Schedule(own(facts.schedules.get(&ScheduleId(id()?))?)),
+            "background" => Object::Background(own(facts.backgrounds.get(&BackgroundId(id()?))?)),
             _ => return None,
         })
     }
@@ -73,6 +110,14 @@ pub(crate) fn all_of(facts: &Facts, kind: &str) -> Vec<Object> {
         "installation" => rows(&facts.installations, Object::Installation),
         "calendar" => rows(&facts.calendars, Object::Calendar),
         "rule" => rows(&facts.rules, Object::Rule),
+        "area" => rows(&facts.areas, Object::Area),
+        "notice" => rows(&facts.notices, Object::Notice),
+        "night_permit" => rows(&facts.night_permits, Object::NightPermit),
+        "cleaning" => rows(&facts.cleanings, Object::Cleaning),
+        "manifest" => rows(&facts.manifests, Object::Manifest),
+        "maintenance" => rows(&facts.maintenances, Object::Maintenance),
+        "schedule" => rows(&facts.schedules, Object::Schedule),
+        "background" => rows(&facts.backgrounds, Object::Background),
         _ => Vec::new(),
     }
 }
@@ -96,13 +141,38 @@ pub(crate) fn label(object: &Object, facts: &Facts) -> String {
         Object::Profile(row) => row.code.clone(),
         Object::Device(row) => row.code.clone(),
         Object::Installation(row) => {
-            let device = facts.devices.get(&row.device).map_or("?", |device| &device.code);
-            let subject = facts.subjects.get(&row.subject).map_or("?", |subject| &subject.code);
+            let (device, subject) = (device_name(facts, row.device), subject_name(facts, row.subject));
             format!("{device} at {subject} {} from {}", row.point, local(row.valid_from))
         }
         Object::Calendar(row) => row.code.clone(),
         Object::Rule(row) => row.code.clone(),
+        Object::Area(row) => row.code.clone(),
+        Object::Notice(row) => row.code.clone(),
+        Object::NightPermit(row) => row.code.clone(),
+        Object::Cleaning(row) => format!("{} on {}", subject_name(facts, row.subject), local(row.cleaned_at)),
+        Object::Manifest(row) => format!("{} {}", row.code, row.source.code()),
+        Object::Maintenance(row) => {
+            let device = row.device.map(|id| device_name(facts, id));
+            let name = device.or_else(|| row.subject.map(|id| subject_name(facts, id))).unwrap_or("everything");
+            format!("{name} from {}", local(row.valid_from))
+        }
+        Object::Schedule(row) => {
+            let name = row.subject.map_or(row.subject_kind.as_str(), |id| subject_name(facts, id));
+            format!("{name} from {}", local(row.valid_from))
+        }
+        Object::Background(row) => {
+            let (device, from) = (device_name(facts, row.device), local(row.valid_from));
+            format!("{} {} by {device} from {from}", row.quantity, row.region)
+        }
     }
+}
+
+fn device_name(facts: &Facts, id: DeviceId) -> &str {
+    facts.devices.get(&id).map_or("?", |device| &device.code)
+}
+
+fn subject_name(facts: &Facts, id: SubjectId) -> &str {
+    facts.subjects.get(&id).map_or("?", |subject| &subject.code)
 }
 
 /// Beijing time, as the files and people write it: midnight is the day alone.
@@ -124,6 +194,14 @@ fn id_of(object: &mut Object) -> Option<&mut i64> {
         Object::Limit(row) => Some(&mut row.id.0),
         Object::Device(row) => Some(&mut row.id.0),
         Object::Installation(row) => Some(&mut row.id.0),
+        Object::Area(row) => Some(&mut row.id.0),
+        Object::Notice(row) => Some(&mut row.id.0),
+        Object::NightPermit(row) => Some(&mut row.id.0),
+        Object::Cleaning(row) => Some(&mut row.id.0),
+        Object::Manifest(row) => Some(&mut row.id.0),
+        Object::Maintenance(row) => Some(&mut row.id.0),
+        Object::Schedule(row) => Some(&mut row.id.0),
+        Object::Background(row) => Some(&mut row.id.0),
         Object::Profile(_) | Object::Calendar(_) | Object::Rule(_) => None,
     }
 }
@@ -147,7 +225,26 @@ fn each_reference(object: &mut Object, mut visit: impl FnMut(&'static str, &mut 
             visit("device", &mut row.device.0);
             visit("subject", &mut row.subject.0);
         }
-        Object::Limit(_) | Object::Profile(_) | Object::Device(_) | Object::Calendar(_) | Object::Rule(_) => {}
+        Object::Notice(row) => row.grids.iter_mut().for_each(|id| visit("grid", &mut id.0)),
+        Object::NightPermit(row) => visit("subject", &mut row.site.0),
+        Object::Cleaning(row) => visit("subject", &mut row.subject.0),
+        Object::Manifest(row) => {
+            visit("subject", &mut row.truck.0);
+            row.site.iter_mut().chain(&mut row.disposal_site).for_each(|id| visit("subject", &mut id.0));
+            row.permit.iter_mut().for_each(|id| visit("permit", &mut id.0));
+        }
+        Object::Maintenance(row) => {
+            row.device.iter_mut().for_each(|id| visit("device", &mut id.0));
+            row.subject.iter_mut().for_each(|id| visit("subject", &mut id.0));
+        }
+        Object::Schedule(row) => row.subject.iter_mut().for_each(|id| visit("subject", &mut id.0)),
+        Object::Background(row) => visit("device", &mut row.device.0),
+        Object::Limit(_)
+        | Object::Profile(_)
+        | Object::Device(_)
+        | Object::Calendar(_)
+        | Object::Rule(_)
+        | Object::Area(_) => {}
     }
 }
 
@@ -161,6 +258,14 @@ pub(crate) fn give_ids(objects: &mut [Object], facts: &Facts) {
         "permit" => facts.permits.keys().next_back().map_or(0, |id| id.0),
         "limit" => facts.limits.keys().next_back().map_or(0, |id| id.0),
         "device" => facts.devices.keys().next_back().map_or(0, |id| id.0),
+        "area" => facts.areas.keys().next_back().map_or(0, |id| id.0),
+        "notice" => facts.notices.keys().next_back().map_or(0, |id| id.0),
+        "night_permit" => facts.night_permits.keys().next_back().map_or(0, |id| id.0),
+        "cleaning" => facts.cleanings.keys().next_back().map_or(0, |id| id.0),
+        "manifest" => facts.manifests.keys().next_back().map_or(0, |id| id.0),
+        "maintenance" => facts.maintenances.keys().next_back().map_or(0, |id| id.0),
+        "schedule" => facts.schedules.keys().next_back().map_or(0, |id| id.0),
+        "background" => facts.backgrounds.keys().next_back().map_or(0, |id| id.0),
         _ => facts.installations.keys().next_back().map_or(0, |id| id.0),
     };
     let mut given = std::collections::BTreeMap::new();

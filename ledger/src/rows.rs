@@ -1,14 +1,15 @@
 //! Rows of files ⇄ register objects. In files objects refer to each other by code and times are text; a [`RawRow`]
 //! remembers where each field stood, so that every problem is told with file, line and key or column.
 //!
-//! Same object = same code (limits: quantity, region, standard, class, subject kind and start; installations: device,
-//! subject, point and start).
+//! Same object = same code (manifests: code and source; limits: quantity, region, standard, class, subject kind and start;
+//! installations: device, subject, point and start; cleaning records, maintenance, schedules and background stations: what they
+//! are about and when).
 
 use crate::error::Problem;
 use crate::object::all_of;
 use model::envelope::ProtocolKind;
 use model::facts::Facts;
-use model::register::{Object, SubjectDetails};
+use model::register::{Manifest, Object, SubjectDetails};
 use model::time::{EventTime, LocalStamp, parse_rfc3339};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -68,6 +69,11 @@ impl Codes {
         for row in facts.devices.values() {
             codes.insert(("device", row.code.clone()), row.id.0);
         }
+        codes.extend(facts.areas.values().map(|row| (("area", row.code.clone()), row.id.0)));
+        codes.extend(facts.notices.values().map(|row| (("notice", row.code.clone()), row.id.0)));
+        codes.extend(facts.night_permits.values().map(|row| (("night_permit", row.code.clone()), row.id.0)));
+        let sourced = |row: &Manifest| format!("{} {}", row.code, row.source.code());
+        codes.extend(facts.manifests.values().map(|row| (("manifest", sourced(row)), row.id.0)));
         Self(codes)
     }
 
@@ -76,6 +82,7 @@ impl Codes {
             "office" => facts.offices.get(&model::id::OfficeId(id))?.code.clone(),
             "grid" => facts.grids.get(&model::id::GridId(id))?.code.clone(),
             "device" => facts.devices.get(&model::id::DeviceId(id))?.code.clone(),
+            "permit" => facts.permits.get(&model::id::PermitId(id))?.code.clone(),
             _ => facts.subjects.get(&model::id::SubjectId(id))?.code.clone(),
         })
     }
@@ -88,12 +95,39 @@ fn references(kind: &str) -> &'static [(&'static str, &'static str)] {
         "grid" => &[("office", "office")],
         "subject" => &[("grid", "grid"), ("details.site", "subject")],
         "permit" => &[("trucks", "subject"), ("site", "subject"), ("disposal_site", "subject")],
-        "installation" => &[("device", "device"), ("subject", "subject")],
+        "installation" | "maintenance" => &[("device", "device"), ("subject", "subject")],
+        "notice" => &[("grids", "grid")],
+        "night_permit" => &[("site", "subject")],
+        "cleaning" | "schedule" => &[("subject", "subject")],
+        "manifest" => &[("truck", "subject"), ("site", "subject"), ("disposal_site", "subject"), ("permit", "permit")],
+        "background" => &[("device", "device")],
         _ => &[],
     }
 }
 
-const TIMES: [&str; 2] = ["valid_from", "valid_to"];
+/// Visits each time of a row with its path.
+fn each_time(fields: &mut Map<String, Value>, mut visit: impl FnMut(&str, &mut Value)) {
+    for field in ["valid_from", "valid_to", "cleaned_at", "loaded_at", "unloaded_at"] {
+        if let Some(slot) = fields.get_mut(field) {
+            visit(field, slot);
+        }
+    }
+    let spans = fields.get_mut("suspensions").and_then(Value::as_array_mut);
+    for (index, span) in spans.into_iter().flatten().enumerate() {
+        for field in ["from", "to"] {
+            if let Some(slot) = span.get_mut(field) {
+                visit(&format!("suspensions[{index}].{field}"), slot);
+            }
+        }
+    }
+}
+
+/// What a row of a kind with codes is known by.
+fn code_of(row: &RawRow) -> Option<String> {
+    let code = row.fields.get("code").and_then(Value::as_str)?;
+    let source = row.fields.get("source").and_then(Value::as_str).filter(|_| row.kind == "manifest");
+    Some(source.map_or_else(|| code.to_owned(), |source| format!("{code} {source}")))
+}
 
 /// Turns rows into objects, in order; `None` where a row has a problem.
 pub(crate) fn to_objects(rows: &[RawRow], facts: &Facts, problems: &mut Vec<Problem>) -> Vec<Option<Object>> {
@@ -101,8 +135,7 @@ pub(crate) fn to_objects(rows: &[RawRow], facts: &Facts, problems: &mut Vec<Prob
     let mut ids = Vec::new();
     let mut first: BTreeMap<(&str, String), &RawRow> = BTreeMap::new();
     for (id, row) in (1_i64..).zip(rows) {
-        let code = row.fields.get("code").and_then(Value::as_str).map(str::to_owned);
-        let Some(code) = code else {
+        let Some(code) = code_of(row) else {
             ids.push(-id);
             continue;
         };
@@ -129,15 +162,10 @@ fn to_object(row: &RawRow, id: i64, codes: &Codes, facts: &Facts, problems: &mut
         let Some(slot) = get_mut(&mut fields, path) else { continue };
         resolve(row, path, kind, slot, codes, problems);
     }
-    for field in TIMES {
-        let Some(slot) = fields.get_mut(field) else { continue };
-        match slot.as_str().and_then(read_time) {
-            Some(time) => *slot = json!(time.as_ms()),
-            None => {
-                problems.push(row.problem(field, "write a date as 2026-01-31 or a time as 2026-01-31T08:00:00+08:00"));
-            }
-        }
-    }
+    each_time(&mut fields, |path, slot| match slot.as_str().and_then(read_time) {
+        Some(time) => *slot = json!(time.as_ms()),
+        None => problems.push(row.problem(path, "write a date as 2026-01-31 or a time as 2026-01-31T08:00:00+08:00")),
+    });
     if !matches!(row.kind, "profile" | "calendar" | "rule") {
         fields.insert("id".into(), json!(id));
     }
@@ -154,12 +182,20 @@ fn to_object(row: &RawRow, id: i64, codes: &Codes, facts: &Facts, problems: &mut
         "device" => read(row, fields, problems).map(Object::Device),
         "installation" => read(row, fields, problems).map(Object::Installation),
         "calendar" => read(row, fields, problems).map(Object::Calendar),
+        "area" => read(row, fields, problems).map(Object::Area),
+        "notice" => read(row, fields, problems).map(Object::Notice),
+        "night_permit" => read(row, fields, problems).map(Object::NightPermit),
+        "cleaning" => read(row, fields, problems).map(Object::Cleaning),
+        "manifest" => read(row, fields, problems).map(Object::Manifest),
+        "maintenance" => read(row, fields, problems).map(Object::Maintenance),
+        "schedule" => read(row, fields, problems).map(Object::Schedule),
+        "background" => read(row, fields, problems).map(Object::Background),
         _ => read(row, fields, problems).map(Object::Rule),
     }?;
     Some(known_by_content(object, facts))
 }
 
-/// Limits and installations have no code: the row with the same key is the same object.
+/// What has no code: the row about the same thing at the same time is the same object.
 fn known_by_content(mut object: Object, facts: &Facts) -> Object {
     match &mut object {
         Object::Limit(row) => {
@@ -174,6 +210,32 @@ fn known_by_content(mut object: Object, facts: &Facts) -> Object {
             let same = facts
                 .installations_of(row.device)
                 .find(|old| (old.subject, &old.point, old.valid_from) == (row.subject, &row.point, row.valid_from));
+            row.id = same.map_or(row.id, |old| old.id);
+        }
+        Object::Cleaning(row) => {
+            let same = facts
+                .cleanings_of(row.subject)
+                .find(|old| (old.cleaned_at, &old.parts) == (row.cleaned_at, &row.parts));
+            row.id = same.map_or(row.id, |old| old.id);
+        }
+        Object::Maintenance(row) => {
+            let same = facts
+                .maintenances
+                .values()
+                .find(|old| (old.device, old.subject, old.valid_from) == (row.device, row.subject, row.valid_from));
+            row.id = same.map_or(row.id, |old| old.id);
+        }
+        Object::Schedule(row) => {
+            let same = facts.schedules.values().find(|old| {
+                (old.subject, &old.subject_kind, old.valid_from) == (row.subject, &row.subject_kind, row.valid_from)
+            });
+            row.id = same.map_or(row.id, |old| old.id);
+        }
+        Object::Background(row) => {
+            let same = facts.backgrounds.values().find(|old| {
+                (&old.quantity, old.device, &old.region, old.valid_from)
+                    == (&row.quantity, row.device, &row.region, row.valid_from)
+            });
             row.id = same.map_or(row.id, |old| old.id);
         }
         _ => {}
@@ -242,13 +304,11 @@ pub(crate) fn to_fields(object: &Object, facts: &Facts) -> Map<String, Value> {
         };
         *slot = named;
     }
-    for field in TIMES {
-        if let Some(slot) = fields.get_mut(field)
-            && let Some(ms) = slot.as_i64()
-        {
+    each_time(&mut fields, |_, slot| {
+        if let Some(ms) = slot.as_i64() {
             *slot = Value::String(EventTime(ms).to_rfc3339());
         }
-    }
+    });
     without_nulls(&mut fields);
     fields
 }

@@ -122,5 +122,6 @@ pub(crate) fn permit(id: i64, code: &str, truck: i64) -> Object {
         valid_from: EventTime(0),
         valid_to: None,
         suspended: false,
+        suspensions: Vec::new(),
     })
 }

@@ -1,13 +1,24 @@
 //! The registers as of a place in the journal: the fold of all revisions up to it. Settle and the rules read nothing else
 //! about the world, so replay of a journal sees what the first run saw.
 
-use crate::id::{DeviceId, GridId, InstallationId, LimitId, OfficeId, PermitId, SubjectId};
+use crate::id::{
+    AreaId, BackgroundId, CleaningId, DeviceId, GridId, InstallationId, LimitId, MaintenanceId, ManifestId,
+    NightPermitId, NoticeId, OfficeId, PermitId, ScheduleId, SubjectId,
+};
 use crate::register::{
-    Calendar, Device, DeviceProfile, Grid, Installation, Limit, Object, Office, Permit, Revision, RuleVersion, Subject,
+    Area, Background, Calendar, Cleaning, Device, DeviceProfile, Grid, Installation, Limit, Maintenance, Manifest,
+    NightPermit, Notice, Object, Office, Permit, Revision, RuleVersion, Schedule, Subject,
 };
 use crate::time::EventTime;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+mod at;
+
+/// Cleaning records of one subject that are remembered: daily ones for more than two years. Of more, the lowest ids go.
+pub const CLEANINGS_PER_SUBJECT_MAX: usize = 1_000;
+/// Manifests of one truck that are remembered, about a year of them. Of more, the lowest ids go.
+pub const MANIFESTS_PER_TRUCK_MAX: usize = 2_000;
 
 /// Cheap to clone: rows are shared. Maps are ordered, so that walks over them are the same in every run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,8 +36,20 @@ pub struct Facts {
     pub calendars: BTreeMap<String, Arc<Calendar>>,
     /// The newest version of each rule.
     pub rules: BTreeMap<String, Arc<RuleVersion>>,
+    pub areas: BTreeMap<AreaId, Arc<Area>>,
+    pub notices: BTreeMap<NoticeId, Arc<Notice>>,
+    pub night_permits: BTreeMap<NightPermitId, Arc<NightPermit>>,
+    /// The newest of each subject, see [`CLEANINGS_PER_SUBJECT_MAX`].
+    pub cleanings: BTreeMap<CleaningId, Arc<Cleaning>>,
+    /// The newest of each truck, see [`MANIFESTS_PER_TRUCK_MAX`].
+    pub manifests: BTreeMap<ManifestId, Arc<Manifest>>,
+    pub maintenances: BTreeMap<MaintenanceId, Arc<Maintenance>>,
+    pub schedules: BTreeMap<ScheduleId, Arc<Schedule>>,
+    pub backgrounds: BTreeMap<BackgroundId, Arc<Background>>,
     installed: BTreeMap<DeviceId, Vec<InstallationId>>,
     permitted: BTreeMap<SubjectId, Vec<PermitId>>,
+    cleaned: BTreeMap<SubjectId, Vec<CleaningId>>,
+    hauled: BTreeMap<SubjectId, Vec<ManifestId>>,
 }
 
 impl Facts {
@@ -47,6 +70,14 @@ impl Facts {
             Object::Installation(row) => self.put_installation(row),
             Object::Calendar(row) => drop(self.calendars.insert(row.code.clone(), Arc::new(row))),
             Object::Rule(row) => drop(self.rules.insert(row.code.clone(), Arc::new(row))),
+            Object::Area(row) => drop(self.areas.insert(row.id, Arc::new(row))),
+            Object::Notice(row) => drop(self.notices.insert(row.id, Arc::new(row))),
+            Object::NightPermit(row) => drop(self.night_permits.insert(row.id, Arc::new(row))),
+            Object::Cleaning(row) => self.put_cleaning(row),
+            Object::Manifest(row) => self.put_manifest(row),
+            Object::Maintenance(row) => drop(self.maintenances.insert(row.id, Arc::new(row))),
+            Object::Schedule(row) => drop(self.schedules.insert(row.id, Arc::new(row))),
+            Object::Background(row) => drop(self.backgrounds.insert(row.id, Arc::new(row))),
         }
         true
     }
@@ -75,6 +106,32 @@ impl Facts {
         self.permits.insert(row.id, Arc::new(row));
     }
 
+    fn put_cleaning(&mut self, row: Cleaning) {
+        if let Some(old) = self.cleanings.get(&row.id) {
+            take_out(&mut self.cleaned, &old.subject, &row.id);
+        }
+        if let Some(oldest) = put_in(&mut self.cleaned, row.subject, row.id, CLEANINGS_PER_SUBJECT_MAX) {
+            self.cleanings.remove(&oldest);
+            if oldest == row.id {
+                return;
+            }
+        }
+        self.cleanings.insert(row.id, Arc::new(row));
+    }
+
+    fn put_manifest(&mut self, row: Manifest) {
+        if let Some(old) = self.manifests.get(&row.id) {
+            take_out(&mut self.hauled, &old.truck, &row.id);
+        }
+        if let Some(oldest) = put_in(&mut self.hauled, row.truck, row.id, MANIFESTS_PER_TRUCK_MAX) {
+            self.manifests.remove(&oldest);
+            if oldest == row.id {
+                return;
+            }
+        }
+        self.manifests.insert(row.id, Arc::new(row));
+    }
+
     /// Where the device was installed at `at`; of several, the one that began last.
     pub fn installation_at(&self, device: DeviceId, at: EventTime) -> Option<&Arc<Installation>> {
         self.installed
@@ -98,6 +155,20 @@ impl Facts {
     pub fn profile_of(&self, device: DeviceId) -> Option<&Arc<DeviceProfile>> {
         self.profiles.get(&self.devices.get(&device)?.profile)
     }
+}
+
+fn take_out<K: Ord, I: PartialEq>(index: &mut BTreeMap<K, Vec<I>>, owner: &K, id: &I) {
+    if let Some(list) = index.get_mut(owner) {
+        list.retain(|other| other != id);
+    }
+}
+
+/// Adds an id to its owner's; what had to go for it comes back.
+fn put_in<K: Ord, I: Ord + Copy>(index: &mut BTreeMap<K, Vec<I>>, owner: K, id: I, most: usize) -> Option<I> {
+    let list = index.entry(owner).or_default();
+    let place = list.partition_point(|other| *other < id);
+    list.insert(place, id);
+    (list.len() > most).then(|| list.remove(0))
 }
 
 #[cfg(test)]

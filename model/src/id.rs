@@ -36,6 +36,22 @@ id_type! {
     LimitId;
     /// An installation row: device ↔ subject over a span of time.
     InstallationId;
+    /// An area of the map (区域): no-go zone, parking, temporary dump, speed zone, transfer station, sensitive area.
+    AreaId;
+    /// A pollution notice (重污染天气预警 or control order).
+    NoticeId;
+    /// A night work permit (夜间施工证明).
+    NightPermitId;
+    /// A cleaning record (清洗记录).
+    CleaningId;
+    /// A manifest (联单).
+    ManifestId;
+    /// A maintenance window.
+    MaintenanceId;
+    /// A schedule of open hours and meal peaks.
+    ScheduleId;
+    /// A background station's row.
+    BackgroundId;
     /// An authenticated channel.
     PrincipalId;
     /// A command to a device.

@@ -6,6 +6,7 @@
 //! | Subject (restaurant, site, gate, truck, disposal site) | 监管对象 | [`register`] |
 //! | Installation: which device measures which subject, and when | 安装关系 | [`register`] |
 //! | Permit, Limit, Grid, Office, Calendar | 准运证、限值、网格、机构、日历 | [`register`] |
+//! | Area, Notice, `NightPermit`, Cleaning, Manifest, Maintenance, Schedule, Background | 区域、预警通知、夜间施工证明、清洗记录、联单、维护时段、营业时间、背景站 | [`register`] |
 //! | Envelope: raw bytes with provenance; Position: a place in the journal | 原始报文、日志位置 | [`envelope`] |
 //! | Record: what one device said about one moment | 记录 | [`record`] |
 //! | Quantity, Unit | 监测量、单位 | [`quantity`], [`unit`] |

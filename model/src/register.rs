@@ -14,6 +14,27 @@ use crate::truck::Truck;
 use crate::unit::Unit;
 use serde::{Deserialize, Serialize};
 
+mod area;
+mod background;
+mod cleaning;
+mod maintenance;
+mod manifest;
+mod night_permit;
+mod notice;
+mod schedule;
+mod suspension;
+pub mod windows;
+
+pub use area::{Area, AreaPurpose, Circle};
+pub use background::Background;
+pub use cleaning::{Cleaning, CleaningPart};
+pub use maintenance::Maintenance;
+pub use manifest::{Manifest, ManifestSource};
+pub use night_permit::NightPermit;
+pub use notice::{Notice, NoticeLevel, Stops};
+pub use schedule::Schedule;
+pub use suspension::Suspension;
+
 /// An office (机构): bureau, squadron (中队), sub-district office (办事处).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,7 +148,7 @@ impl SubjectDetails {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeekWindow {
-    /// 1 = Monday … 7 = Sunday; empty = every day.
+    /// 1 = Monday … 7 = Sunday, 8 = public holiday; empty = every day. What 8 does to the others: [`windows`].
     #[serde(default)]
     pub weekdays: Vec<u8>,
     /// Minutes after midnight, 0–1439.
@@ -157,8 +178,12 @@ pub struct Permit {
     pub valid_from: EventTime,
     #[serde(default)]
     pub valid_to: Option<EventTime>,
+    /// Withdrawn for as long as this is set, at all event times. A suspension of known length stands in `suspensions`.
     #[serde(default)]
     pub suspended: bool,
+    /// When it did not hold, as of event time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspensions: Vec<Suspension>,
 }
 
 /// A limit row. Limits differ by province, year and class; they are rows, never constants.
@@ -463,6 +488,14 @@ pub enum Object {
     Installation(Installation),
     Calendar(Calendar),
     Rule(RuleVersion),
+    Area(Area),
+    Notice(Notice),
+    NightPermit(NightPermit),
+    Cleaning(Cleaning),
+    Manifest(Manifest),
+    Maintenance(Maintenance),
+    Schedule(Schedule),
+    Background(Background),
 }
 
 /// An edit with its author and number. `number` grows by one with every edit of any register; a consumer that has applied

@@ -147,6 +147,7 @@ fn facts(count: i64) -> Facts {
             valid_from: EventTime(0),
             valid_to: None,
             suspended: false,
+            suspensions: Vec::new(),
         }));
     }
     put(Object::Limit(Limit {

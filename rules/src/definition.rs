@@ -28,8 +28,10 @@
 //! ```
 
 mod check;
+
+pub(crate) mod design;
 mod nearest;
-mod reader;
+pub(crate) mod reader;
 
 use model::envelope::ProtocolKind;
 use model::episode::EpisodeClass;
@@ -39,6 +41,8 @@ use model::unit::Unit;
 use serde::{Deserialize, Serialize};
 
 pub use check::{check, duration_ms};
+pub use design::Judged;
+pub(crate) use design::{KINDS, KindRow};
 
 /// One thing wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +98,8 @@ pub enum Kind {
     Exceedance(Exceedance),
     Offline(Offline),
     OffRoute(OffRoute),
+    /// Of the table of kinds that are judged over a group's log.
+    Judged(Judged),
 }
 
 impl Kind {
@@ -102,6 +108,7 @@ impl Kind {
             Self::Exceedance(_) => "exceedance",
             Self::Offline(_) => "offline",
             Self::OffRoute(_) => "off_route",
+            Self::Judged(judged) => judged.code,
         }
     }
 }

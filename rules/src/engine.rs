@@ -2,23 +2,32 @@
 //! to those it concerns and lets time pass by ticks. What a rule means is in the modules below; what is told, and under
 //! which id, in `track.rs`. Time and facts are arguments; maps that are walked are ordered, so every run is the same.
 
-mod codec;
+pub(crate) mod codec;
 mod corridor;
 mod exceedance;
+#[expect(dead_code, reason = "the judges of trucks and gates, which call it, are the next step")]
+pub(crate) mod geo;
+mod group;
+mod group_state;
+mod groups;
+pub(crate) mod judge;
 mod key;
 mod limits;
-mod machine;
-mod outages;
+pub(crate) mod machine;
+pub(crate) mod outages;
 mod presence;
 mod revise;
 mod route;
+mod seat;
 mod state;
-mod timeline;
+pub(crate) mod timeline;
 mod track;
+mod why;
 
 use crate::definition::{CompiledRule, Scope};
 use crate::explain::Explanation;
 use ahash::AHashMap;
+use groups::{Groups, Parts};
 use key::{Key, World};
 use machine::Stretch;
 use model::envelope::{Position, ProtocolKind};
@@ -35,6 +44,7 @@ use std::sync::Arc;
 use timeline::Timeline;
 use track::Moment;
 
+pub use judge::Key as GroupBy;
 pub use state::{StateError, StateRow};
 
 /// What was not judged, since the state began.
@@ -50,6 +60,8 @@ pub struct Counters {
     pub not_installed: u64,
     /// Rule versions that did not compile or changed the kind, and were left out.
     pub rules_refused: u64,
+    /// Facts between the stages that were dropped because one item brought about too many.
+    pub facts_bound: u64,
 }
 
 #[derive(Debug)]
@@ -58,6 +70,8 @@ pub struct Engine {
     next_id: i64,
     last_tick: i64,
     outages: Outages,
+    /// Follows from the facts.
+    atlas: geo::Atlas,
     timelines: Vec<Timeline>,
     counters: Counters,
     keys: Vec<Key>,
@@ -66,7 +80,26 @@ pub struct Engine {
     order: Vec<usize>,
     is_sorted: bool,
     scratch: Vec<Stretch>,
+    groups: Groups,
 }
+
+/// The parts that the groups use, of an engine whose groups are used at the same time.
+macro_rules! parts {
+    ($engine:ident, $moment:expr, $facts:ident, $out:ident) => {
+        Parts {
+            timelines: &$engine.timelines,
+            outages: &$engine.outages,
+            facts: $facts,
+            atlas: &$engine.atlas,
+            moment: $moment,
+            next_id: &mut $engine.next_id,
+            scratch: &mut $engine.scratch,
+            out: $out,
+            counters: &mut $engine.counters,
+        }
+    };
+}
+pub(crate) use parts;
 
 #[derive(Debug, Default)]
 struct DeviceKeys {
@@ -83,6 +116,7 @@ impl Engine {
             next_id: 1,
             last_tick: i64::MIN,
             outages: Outages::default(),
+            atlas: geo::Atlas::of(facts),
             timelines: Vec::new(),
             counters: Counters::default(),
             keys: Vec::new(),
@@ -90,6 +124,7 @@ impl Engine {
             order: Vec::new(),
             is_sorted: true,
             scratch: Vec::new(),
+            groups: Groups::default(),
         };
         for rule in facts.rules.values() {
             match Timeline::new(&rule.code, rule.version, rule.active, &rule.text, i64::MIN) {
@@ -97,6 +132,7 @@ impl Engine {
                 None => engine.counters.rules_refused += 1,
             }
         }
+        engine.groups.index(&engine.timelines);
         engine
     }
 
@@ -131,6 +167,8 @@ impl Engine {
                 key.tell(&world, &moment, &mut self.next_id, &mut self.scratch, out);
             }
         }
+        let mut parts = parts!(self, moment, facts, out);
+        self.groups.on_record(record, subject, &mut parts);
     }
 
     fn on_contact(
@@ -174,6 +212,8 @@ impl Engine {
             let world = World { timeline, outages: &self.outages, facts };
             key.on_tick(&world, &moment, &mut self.next_id, &mut self.scratch, out);
         }
+        let mut parts = parts!(self, moment, facts, out);
+        self.groups.on_tick(&mut parts);
     }
 
     fn on_outage(&mut self, outage: &Outage, position: Position, facts: &Facts, out: &mut Vec<EpisodeChange>) {
@@ -201,6 +241,8 @@ impl Engine {
             let world = World { timeline, outages: &self.outages, facts };
             key.tell(&world, &moment, &mut self.next_id, &mut self.scratch, out);
         }
+        let mut parts = parts!(self, moment, facts, out);
+        self.groups.plan(true, &mut parts, |group| group.reads.outages);
     }
 
     /// Makes the keys of a device on a subject, one for each rule whose scope they are in.
@@ -216,11 +258,12 @@ impl Engine {
                 continue;
             }
             if let Some(protocol) = in_scope(&timeline.newest().rule.scope, device, subject, facts) {
+                let world = World { timeline, outages: &self.outages, facts };
+                let Some(key) = Key::new(rule, subject, device, protocol, &world) else { continue };
                 entry.keys.push(self.keys.len());
                 self.order.push(self.keys.len());
                 self.is_sorted = false;
-                let world = World { timeline, outages: &self.outages, facts };
-                self.keys.push(Key::new(rule, subject, device, protocol, &world));
+                self.keys.push(key);
             }
         }
         // By rule, so that ids do not depend on when a key was made.
@@ -268,6 +311,7 @@ impl Engine {
             let world = World { timeline, outages: &self.outages, facts };
             found.extend(key.explain(quantity, &world, self.last_tick));
         }
+        found.extend(self.explain_groups(subject, quantity, facts));
         found.sort_by(|a, b| (&a.rule, a.device).cmp(&(&b.rule, b.device)));
         found
     }
@@ -280,6 +324,7 @@ impl Engine {
                 all.extend(key.track.episodes(&key.owner(timeline), self.partition));
             }
         }
+        self.standing_in_groups(&mut all);
         all.sort_by_key(|episode| episode.id);
         all
     }
@@ -288,9 +333,9 @@ impl Engine {
         self.counters
     }
 
-    /// How many (rule, subject, device) are kept.
+    /// How many (rule, subject, device) and groups are kept.
     pub fn keys(&self) -> usize {
-        self.keys.len()
+        self.keys.len() + self.groups.list.len()
     }
 }
 

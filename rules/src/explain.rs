@@ -60,3 +60,35 @@ pub enum NotJudged {
     /// Data is missing because of an outage of ours.
     OurOutage,
 }
+
+/// One operand of a condition at one moment: what it was, what it was compared with, and how that came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operand {
+    /// As the rule writes it: `mean(fume, 10min, valid 75%)`.
+    pub name: String,
+    /// `None`: not known at that moment; `reason` says why.
+    pub value: Option<f64>,
+    /// The value's unit; empty: a state or a share.
+    pub unit: String,
+    /// What it was compared with, in the same unit.
+    pub threshold: Option<f64>,
+    /// How the comparison came out; `None`: not judged.
+    pub holds: Option<bool>,
+    /// Event time of the reading it rests on.
+    pub as_of: Option<EventTime>,
+    pub reason: Option<NotJudged>,
+}
+
+/// What a rule made of a subject at an event time, operand by operand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    pub rule: String,
+    pub rule_version: u32,
+    pub device: DeviceId,
+    /// Event time of the last reading at or before the time asked for; `None`: there is none.
+    pub as_of: Option<EventTime>,
+    /// The time lies before the horizon: what was judged then is final and its operands are no longer known.
+    pub beyond_horizon: bool,
+    pub state: JudgedState,
+    pub operands: Vec<Operand>,
+}

@@ -8,6 +8,7 @@
 //! | [`Engine::save`] / [`Engine::restore`] | state as rows of bytes, dirty ones only; restored byte-exactly |
 //! | [`Engine::rules`], [`Engine::rule`] | the newest versions as compiled; a version judges event times from its activation on |
 //! | [`Engine::explain`] | whether a subject is judged now, and if not, why |
+//! | [`Engine::why`] | each operand of a rule for a subject at an event time |
 //! | [`Engine::standing`] | the episodes that stand and may still change |
 //! | [`Engine::counters`] | what was counted and not judged |
 //!
@@ -25,4 +26,4 @@ pub mod explain;
 
 pub use definition::{CaseSpec, CompiledRule, Kind, Problem, check};
 pub use engine::{Counters, Engine, StateError, StateRow};
-pub use explain::{Explanation, JudgedState, NotJudged};
+pub use explain::{Explanation, JudgedState, NotJudged, Operand, Why};

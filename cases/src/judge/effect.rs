@@ -92,6 +92,16 @@ fn details(rule: &CompiledRule, episode: &Episode, facts: &Facts) -> Value {
             let permit = episode.permit.and_then(|id| facts.permits.get(&id));
             object.insert("permit_code".into(), json!(permit.map(|permit| permit.code.as_str())));
         }
+        Kind::Judged(judged) => {
+            object.insert("unit".into(), json!(judged.unit()));
+            object.insert("quantity".into(), json!(judged.quantity()));
+            let limit = episode.limit.and_then(|id| facts.limits.get(&id));
+            object.insert("limit_standard".into(), json!(limit.map(|limit| limit.standard.as_str())));
+            object.insert("limit_source".into(), json!(limit.map(|limit| limit.source.as_str())));
+            object.insert("limit_verified".into(), json!(limit.map(|limit| limit.verified)));
+            let permit = episode.permit.and_then(|id| facts.permits.get(&id));
+            object.insert("permit_code".into(), json!(permit.map(|permit| permit.code.as_str())));
+        }
     }
     value
 }

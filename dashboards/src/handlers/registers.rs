@@ -110,7 +110,8 @@ pub(crate) async fn put_permit(
     Json(put): Json<PutPermit>,
 ) -> ApiResult<Json<PermitRow>> {
     let id = PermitId(put.id.unwrap_or(0));
-    if id.0 != 0 && !state.facts().permits.contains_key(&id) {
+    let old = state.facts().permits.get(&id).cloned();
+    if id.0 != 0 && old.is_none() {
         return Err(ApiError::not_found());
     }
     let permit = Permit {
@@ -125,6 +126,7 @@ pub(crate) async fn put_permit(
         valid_from: put.valid_from.into(),
         valid_to: put.valid_to.map(Into::into),
         suspended: put.suspended,
+        suspensions: old.map(|old| old.suspensions.clone()).unwrap_or_default(),
     };
     let revisions = state.ledger.edit(&caller.author(), vec![Object::Permit(permit)]).await?;
     let id = match revisions.first().map(|revision| &revision.object) {

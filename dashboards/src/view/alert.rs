@@ -179,6 +179,7 @@ pub(crate) fn sentence(rule: &CompiledRule) -> String {
             rule.fixes_min,
             span(rule.clear_ms)
         ),
+        Kind::Judged(judged) => judged.sentence(),
     };
     format!("{what}{demo}。")
 }

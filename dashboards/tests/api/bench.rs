@@ -461,6 +461,7 @@ fn registers_rows() -> Vec<Object> {
             valid_from: from,
             valid_to: None,
             suspended: false,
+            suspensions: Vec::new(),
         }),
         Object::Limit(Limit {
             id: LimitId(0),

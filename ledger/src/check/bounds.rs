@@ -8,6 +8,11 @@ use serde_json::Value;
 /// names, identities, plates, a rule's text) is bounded where that is checked.
 pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
     plain(object, told);
+    texts(object, told);
+    lists(object, told);
+}
+
+fn texts(object: &Object, told: &mut Told<'_>) {
     let mut text = |field: &str, text: &str, most: usize| {
         let long = text.chars().count();
         told.must(long <= most, field, &format!("has {long} characters; write at most {most}"));
@@ -56,8 +61,53 @@ pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
                 words.for_each(|word| text(&format!("events[{index}]"), word, TITLE_MAX));
             }
         }
-        Object::Office(_) | Object::Grid(_) | Object::Permit(_) | Object::Calendar(_) | Object::Rule(_) => {}
+        Object::Permit(_)
+        | Object::Notice(_)
+        | Object::NightPermit(_)
+        | Object::Cleaning(_)
+        | Object::Maintenance(_)
+        | Object::Background(_) => papers(object, text),
+        Object::Office(_)
+        | Object::Grid(_)
+        | Object::Calendar(_)
+        | Object::Rule(_)
+        | Object::Area(_)
+        | Object::Manifest(_)
+        | Object::Schedule(_) => {}
     }
+}
+
+/// The texts of what people write about the subjects.
+fn papers(object: &Object, mut text: impl FnMut(&str, &str, usize)) {
+    match object {
+        Object::Permit(row) => {
+            for (index, one) in row.suspensions.iter().enumerate().take(SUSPENSIONS_MAX) {
+                text(&format!("suspensions[{index}].why"), &one.why, SENTENCE_MAX);
+            }
+        }
+        Object::Notice(row) => {
+            text("region", &row.region, WORD_MAX);
+            text("source", &row.source, PAGE_MAX);
+        }
+        Object::NightPermit(row) => {
+            text("issuer", &row.issuer, TITLE_MAX);
+            text("reason", &row.reason, SENTENCE_MAX);
+        }
+        Object::Cleaning(row) => {
+            text("cleaned_by", &row.cleaned_by, TITLE_MAX);
+            text("picture", &row.picture, TITLE_MAX);
+            text("note", &row.note, SENTENCE_MAX);
+        }
+        Object::Maintenance(row) => text("why", &row.why, SENTENCE_MAX),
+        Object::Background(row) => {
+            text("region", &row.region, WORD_MAX);
+            text("source", &row.source, SENTENCE_MAX);
+        }
+        _ => {}
+    }
+}
+
+fn lists(object: &Object, told: &mut Told<'_>) {
     let mut list = |field: &str, long: usize, most: usize| {
         told.must(long <= most, field, &format!("has {long} entries; write at most {most}"));
     };
@@ -74,6 +124,14 @@ pub(super) fn bounded(object: &Object, told: &mut Told<'_>) {
         Object::Permit(row) => {
             list("trucks", row.trucks.len(), TRUCKS_MAX);
             list("windows", row.windows.len(), WINDOWS_MAX);
+            list("suspensions", row.suspensions.len(), SUSPENSIONS_MAX);
+        }
+        Object::Area(row) => list("windows", row.windows.len(), WINDOWS_MAX),
+        Object::NightPermit(row) => list("windows", row.windows.len(), WINDOWS_MAX),
+        Object::Notice(row) => list("grids", row.grids.len(), GRIDS_MAX),
+        Object::Schedule(row) => {
+            list("open", row.open.len(), WINDOWS_MAX);
+            list("peaks", row.peaks.len(), WINDOWS_MAX);
         }
         Object::Calendar(row) => {
             list("hours", row.hours.len(), WINDOWS_MAX);
@@ -146,6 +204,10 @@ const REGISTERS_MAX: usize = 5_000;
 const TRUCKS_MAX: usize = 2_000;
 const WINDOWS_MAX: usize = 200;
 const DAYS_MAX: usize = 2_000;
+const SUSPENSIONS_MAX: usize = 200;
+const GRIDS_MAX: usize = 2_000;
+/// The text of a notice as it was published.
+const PAGE_MAX: usize = 4_000;
 
 #[cfg(test)]
 mod tests {

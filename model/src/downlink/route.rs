@@ -44,6 +44,7 @@ mod tests {
             valid_from: EventTime(0),
             valid_to: None,
             suspended: false,
+            suspensions: Vec::new(),
         };
         let Command::Jt808Route { id, name, points, window } = route_of(&permit) else { panic!("a route") };
         assert_eq!((id, name.as_str(), points.len(), points[1].place, window), (12, "P-12", 2, corridor[1], None));

@@ -2,7 +2,10 @@
 
 use super::nearest::suggestion;
 use super::reader::{Findings, Reader};
-use super::{Absence, Basis, CaseSpec, CompiledRule, Exceedance, Kind, OffRoute, Offline, Problem, Scope, Severity};
+use super::{
+    Absence, Basis, CaseSpec, CompiledRule, Exceedance, Judged, KINDS, Kind, KindRow, OffRoute, Offline, Problem,
+    Scope, Severity,
+};
 use model::envelope::ProtocolKind;
 use model::episode::EpisodeClass;
 use model::quantity::{QUANTITIES, Quantity};
@@ -66,24 +69,18 @@ fn read(root: &mut Reader<'_>, found: &mut Findings<'_>) -> Option<CompiledRule>
     if class.is_none() && root.text("class", found).is_none() {
         found.add("", "class", "is missing", "write class = \"violation\", \"device_fault\" or \"doubtful_data\"");
     }
-    let kind_word = root.word("kind", KINDS, found);
+    let words: Vec<(&'static str, Word)> = kinds().collect();
+    let kind_word = root.word("kind", &words, found);
     if kind_word.is_none() && root.text("kind", found).is_none() {
-        found.add("", "kind", "is missing", "write kind = \"exceedance\", \"offline\" or \"off_route\"");
+        let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        found.add("", "kind", "is missing", format!("write kind = one of {}", known.join(", ")));
     }
     let settle_ms = root.duration("settle", 10 * MINUTE, 0..=7 * DAY, found);
     let horizon_ms = root.duration("horizon", 6 * HOUR, MINUTE..=72 * HOUR, found);
     let observations = root.number("observations_max", 4_096.0, 16.0..=65_536.0, found);
     let demo = root.flag("demo", found);
     let scope = read_scope(root, found);
-    let mut parameters = root.table("parameters", found);
-    let kind = kind_word.map(|word| match word {
-        Word::Exceedance => Kind::Exceedance(read_exceedance(&mut parameters, found)),
-        Word::Offline => Kind::Offline(read_offline(&mut parameters, found)),
-        Word::OffRoute => Kind::OffRoute(read_route(&mut parameters, found)),
-    });
-    if kind.is_some() {
-        parameters.finish(found);
-    }
+    let kind = kind_word.and_then(|word| read_kind(word, root, found));
     let case = read_case(root, found);
     let basis = read_basis(root, found);
     let kind = kind?;
@@ -109,15 +106,38 @@ fn read(root: &mut Reader<'_>, found: &mut Findings<'_>) -> Option<CompiledRule>
     })
 }
 
+fn read_kind(word: Word, root: &mut Reader<'_>, found: &mut Findings<'_>) -> Option<Kind> {
+    if let Word::Judged(row) = word {
+        let design = (row.read)(root, found)?;
+        return Some(Kind::Judged(Judged { code: row.code, design, text: root.plain() }));
+    }
+    let mut parameters = root.table("parameters", found);
+    let kind = match word {
+        Word::Exceedance => Kind::Exceedance(read_exceedance(&mut parameters, found)),
+        Word::Offline => Kind::Offline(read_offline(&mut parameters, found)),
+        Word::OffRoute => Kind::OffRoute(read_route(&mut parameters, found)),
+        Word::Judged(_) => return None,
+    };
+    parameters.finish(found);
+    Some(kind)
+}
+
 /// What a rule must look back on has to lie inside its horizon.
 fn longest_fits(kind: &Kind, horizon_ms: i64, found: &mut Findings<'_>) {
     let (key, ms) = match kind {
         Kind::Exceedance(p) => ("window", p.window_ms.saturating_add(p.for_ms)),
         Kind::Offline(p) => ("longer_than", p.longer_than_ms),
         Kind::OffRoute(p) => ("for", p.for_ms),
+        Kind::Judged(p) => ("horizon", p.design.lookback_ms()),
     };
     if ms > horizon_ms {
-        found.add("parameters", key, "is longer than the rule's horizon", "make the horizon longer, at most \"72h\"");
+        let section = if key == "horizon" { "" } else { "parameters" };
+        let what = if key == "horizon" {
+            format!("is shorter than the {} that the rule looks back", super::reader::words(ms))
+        } else {
+            "is longer than the rule's horizon".to_owned()
+        };
+        found.add(section, key, what, "make the horizon longer, at most \"72h\"");
     }
 }
 
@@ -288,6 +308,12 @@ enum Word {
     Exceedance,
     Offline,
     OffRoute,
+    Judged(&'static KindRow),
+}
+
+fn kinds() -> impl Iterator<Item = (&'static str, Word)> {
+    let own = [("exceedance", Word::Exceedance), ("offline", Word::Offline), ("off_route", Word::OffRoute)];
+    own.into_iter().chain(KINDS.iter().map(|row| (row.code, Word::Judged(row))))
 }
 
 const SECOND: i64 = 1_000;
@@ -299,8 +325,6 @@ const CODE_MAX: usize = 48;
 const SLOTS_MAX: i64 = 10_000;
 const SUBJECTS: &[&str] = &["restaurant", "site", "gate", "disposal_site", "truck"];
 const MARKS: &[&str] = &["found", "found_weak", "remembered", "default"];
-const KINDS: &[(&str, Word)] =
-    &[("exceedance", Word::Exceedance), ("offline", Word::Offline), ("off_route", Word::OffRoute)];
 const CLASSES: &[(&str, EpisodeClass)] = &[
     ("violation", EpisodeClass::Violation),
     ("device_fault", EpisodeClass::DeviceFault),

@@ -1,7 +1,7 @@
 //! The word a person most likely meant: least edit distance, within a third of its length.
 
 /// The nearest of `words`, if any is near enough.
-pub(super) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
     words
         .into_iter()
@@ -12,7 +12,7 @@ pub(super) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>)
 }
 
 /// `write "fume"`, or the whole list when nothing is near.
-pub(super) fn suggestion(wrong: &str, words: &[&str]) -> String {
+pub(crate) fn suggestion(wrong: &str, words: &[&str]) -> String {
     match nearest(wrong, words.iter().copied()) {
         Some(word) => format!("did you mean \"{word}\"?"),
         None if words.len() <= 12 => format!("one of: {}", words.join(", ")),

@@ -7,18 +7,18 @@ use toml::{Table, Value};
 
 /// All problems of one text.
 #[derive(Debug)]
-pub(super) struct Findings<'a> {
+pub(crate) struct Findings<'a> {
     text: &'a str,
-    pub(super) problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
+    pub(crate) const fn new(text: &'a str) -> Self {
         Self { text, problems: Vec::new() }
     }
 
     /// `section` is empty at the top level.
-    pub(super) fn add(&mut self, section: &str, key: &str, message: impl Into<String>, suggestion: impl Into<String>) {
+    pub(crate) fn add(&mut self, section: &str, key: &str, message: impl Into<String>, suggestion: impl Into<String>) {
         let path = match (section, key) {
             ("", key) => key.to_owned(),
             (section, "") => section.to_owned(),
@@ -55,23 +55,28 @@ fn line_of(text: &str, section: &str, key: &str) -> Option<usize> {
 
 /// One table, its place, and the keys asked for so far.
 #[derive(Debug)]
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     table: Option<&'t Table>,
     section: String,
     asked: Vec<&'static str>,
 }
 
 impl<'t> Reader<'t> {
-    pub(super) const fn root(table: &'t Table) -> Self {
+    pub(crate) const fn root(table: &'t Table) -> Self {
         Self { table: Some(table), section: String::new(), asked: Vec::new() }
     }
 
-    pub(super) fn section(&self) -> &str {
+    pub(crate) fn section(&self) -> &str {
         &self.section
     }
 
-    pub(super) const fn is_there(&self) -> bool {
+    pub(crate) const fn is_there(&self) -> bool {
         self.table.is_some()
+    }
+
+    /// The table as text without comments.
+    pub(crate) fn plain(&self) -> String {
+        self.table.map(ToString::to_string).unwrap_or_default()
     }
 
     fn get(&mut self, key: &'static str) -> Option<&'t Value> {
@@ -80,7 +85,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A sub-table; an absent one reads as empty.
-    pub(super) fn table(&mut self, key: &'static str, found: &mut Findings<'_>) -> Self {
+    pub(crate) fn table(&mut self, key: &'static str, found: &mut Findings<'_>) -> Self {
         let section = if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) };
         let table = match self.get(key) {
             None => None,
@@ -94,7 +99,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The tables of an array `[[key]]`.
-    pub(super) fn tables(&mut self, key: &'static str, found: &mut Findings<'_>) -> Vec<Self> {
+    pub(crate) fn tables(&mut self, key: &'static str, found: &mut Findings<'_>) -> Vec<Self> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let tables: Option<Vec<&Table>> =
             value.as_array().and_then(|rows| rows.iter().map(Value::as_table).collect::<Option<_>>());
@@ -113,7 +118,7 @@ impl<'t> Reader<'t> {
             .collect()
     }
 
-    pub(super) fn text(&mut self, key: &'static str, found: &mut Findings<'_>) -> Option<&'t str> {
+    pub(crate) fn text(&mut self, key: &'static str, found: &mut Findings<'_>) -> Option<&'t str> {
         let value = self.get(key)?;
         let text = value.as_str();
         if text.is_none() {
@@ -123,7 +128,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A text that must be there and not be empty.
-    pub(super) fn required(&mut self, key: &'static str, example: &str, found: &mut Findings<'_>) -> &'t str {
+    pub(crate) fn required(&mut self, key: &'static str, example: &str, found: &mut Findings<'_>) -> &'t str {
         let before = found.problems.len();
         match self.text(key, found) {
             Some(text) if !text.trim().is_empty() => text.trim(),
@@ -137,7 +142,7 @@ impl<'t> Reader<'t> {
     }
 
     /// One of a closed set of words.
-    pub(super) fn word<T: Copy>(
+    pub(crate) fn word<T: Copy>(
         &mut self,
         key: &'static str,
         words: &[(&'static str, T)],
@@ -152,7 +157,7 @@ impl<'t> Reader<'t> {
         hit
     }
 
-    pub(super) fn texts(&mut self, key: &'static str, found: &mut Findings<'_>) -> Vec<&'t str> {
+    pub(crate) fn texts(&mut self, key: &'static str, found: &mut Findings<'_>) -> Vec<&'t str> {
         match self.get(key) {
             None => Vec::new(),
             Some(Value::String(one)) => vec![one],
@@ -166,7 +171,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(super) fn flag(&mut self, key: &'static str, found: &mut Findings<'_>) -> bool {
+    pub(crate) fn flag(&mut self, key: &'static str, found: &mut Findings<'_>) -> bool {
         match self.get(key) {
             None => false,
             Some(Value::Boolean(flag)) => *flag,
@@ -179,7 +184,7 @@ impl<'t> Reader<'t> {
 
     /// A number within `range`; the default when absent.
     #[expect(clippy::cast_precision_loss, reason = "numbers in rule files are small")]
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         key: &'static str,
         default: f64,
@@ -209,7 +214,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A duration within `range` (ms); the default when absent.
-    pub(super) fn duration(
+    pub(crate) fn duration(
         &mut self,
         key: &'static str,
         default: i64,
@@ -241,7 +246,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports the keys nobody asked for.
-    pub(super) fn finish(self, found: &mut Findings<'_>) {
+    pub(crate) fn finish(self, found: &mut Findings<'_>) {
         for key in self.table.into_iter().flat_map(Table::keys) {
             if !self.asked.contains(&key.as_str()) {
                 found.add(&self.section, key, "is not a key of this table", suggestion(key, &self.asked));
@@ -262,7 +267,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// A duration as a person writes it.
-fn words(ms: i64) -> String {
+pub(crate) fn words(ms: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     UNITS
         .iter()

@@ -1,10 +1,10 @@
 //! Compact bytes for saved state: LEB128 numbers, zigzag for signed ones, floats as their bits. Reading checks every bound.
 
 #[derive(Debug, Default)]
-pub(super) struct Writer(pub(super) Vec<u8>);
+pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
-    pub(super) fn unsigned(&mut self, mut number: u64) {
+    pub(crate) fn unsigned(&mut self, mut number: u64) {
         while number >= 0x80 {
             #[expect(clippy::cast_possible_truncation, reason = "seven bits are cut off on purpose")]
             self.0.push(number as u8 | 0x80);
@@ -15,24 +15,24 @@ impl Writer {
     }
 
     #[expect(clippy::cast_sign_loss, reason = "zigzag")]
-    pub(super) fn signed(&mut self, number: i64) {
+    pub(crate) fn signed(&mut self, number: i64) {
         self.unsigned(((number << 1) ^ (number >> 63)) as u64);
     }
 
-    pub(super) fn float(&mut self, number: f64) {
+    pub(crate) fn float(&mut self, number: f64) {
         self.0.extend_from_slice(&number.to_bits().to_le_bytes());
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.unsigned(text.len() as u64);
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn flag(&mut self, flag: bool) {
+    pub(crate) fn flag(&mut self, flag: bool) {
         self.0.push(u8::from(flag));
     }
 
-    pub(super) fn optional(&mut self, number: Option<i64>) {
+    pub(crate) fn optional(&mut self, number: Option<i64>) {
         self.flag(number.is_some());
         if let Some(number) = number {
             self.signed(number);
@@ -42,23 +42,35 @@ impl Writer {
 
 /// `None` from any method: the bytes are damaged at `at`.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    pub(super) at: usize,
+    pub(crate) at: usize,
+    format: u8,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, format: FORMAT }
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    /// The format that the bytes are of, see [`super::state`].
+    pub(crate) const fn format(&self) -> u8 {
+        self.format
+    }
+
+    /// `None`: a format that this program does not know.
+    pub(crate) fn read_format(&mut self) -> Option<u8> {
+        self.format = self.byte()?;
+        (1..=FORMAT).contains(&self.format).then_some(self.format)
+    }
+
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
     }
 
-    pub(super) fn unsigned(&mut self) -> Option<u64> {
+    pub(crate) fn unsigned(&mut self) -> Option<u64> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -71,25 +83,25 @@ impl<'a> Reader<'a> {
     }
 
     #[expect(clippy::cast_possible_wrap, reason = "zigzag")]
-    pub(super) fn signed(&mut self) -> Option<i64> {
+    pub(crate) fn signed(&mut self) -> Option<i64> {
         let number = self.unsigned()?;
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
-    pub(super) fn float(&mut self) -> Option<f64> {
+    pub(crate) fn float(&mut self) -> Option<f64> {
         let bytes = self.bytes.get(self.at..self.at + 8)?;
         self.at += 8;
         Some(f64::from_bits(u64::from_le_bytes(bytes.try_into().ok()?)))
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
         let length = self.count()?;
         let bytes = self.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
         std::str::from_utf8(bytes).ok()
     }
 
-    pub(super) fn flag(&mut self) -> Option<bool> {
+    pub(crate) fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
             1 => Some(true),
@@ -99,24 +111,27 @@ impl<'a> Reader<'a> {
 
     /// `Some(None)`: absent.
     #[expect(clippy::option_option, reason = "outer: damaged; inner: absent")]
-    pub(super) fn optional(&mut self) -> Option<Option<i64>> {
+    pub(crate) fn optional(&mut self) -> Option<Option<i64>> {
         if self.flag()? { Some(Some(self.signed()?)) } else { Some(None) }
     }
 
-    pub(super) fn small(&mut self) -> Option<u32> {
+    pub(crate) fn small(&mut self) -> Option<u32> {
         u32::try_from(self.unsigned()?).ok()
     }
 
     /// A number of things that follow; never more than bytes are left, so a damaged one cannot allocate much.
-    pub(super) fn count(&mut self) -> Option<usize> {
+    pub(crate) fn count(&mut self) -> Option<usize> {
         let count = usize::try_from(self.unsigned()?).ok()?;
         (count <= self.bytes.len().saturating_sub(self.at)).then_some(count)
     }
 
-    pub(super) const fn is_done(&self) -> bool {
+    pub(crate) const fn is_done(&self) -> bool {
         self.at == self.bytes.len()
     }
 }
+
+/// Format of everything that is written. 2: stretches have a subject, a device and a lane.
+pub(crate) const FORMAT: u8 = 2;
 
 #[cfg(test)]
 mod tests {

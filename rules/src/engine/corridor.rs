@@ -162,6 +162,7 @@ mod tests {
             valid_from: EventTime(0),
             valid_to: None,
             suspended: false,
+            suspensions: Vec::new(),
         };
         let corridor = Corridor::new(&permit).unwrap();
         for (lon, lat) in [(113.52, 34.80), (113.545, 34.83), (113.49, 34.79), (113.53, 34.8075)] {

@@ -215,11 +215,11 @@ impl State {
     }
 
     fn reading(&self, place: usize, timeline: &Timeline, plan: &Plan) -> (Reading, Terms) {
-        let Some(slot) = self.slots.get(place) else { return (SKIPPED, ALWAYS) };
+        let Some(slot) = self.slots.get(place) else { return (Reading::default(), ALWAYS) };
         let version = timeline.at(slot.at);
-        let Kind::Exceedance(rule) = &version.rule.kind else { return (SKIPPED, ALWAYS) };
+        let Kind::Exceedance(rule) = &version.rule.kind else { return (Reading::default(), ALWAYS) };
         let terms = Terms { for_ms: rule.for_ms, count_min: 1, clear_ms: rule.clear_ms, gap_ms: rule.window_ms };
-        let mut reading = Reading { at: slot.at, version: version.number, seq: slot.seq, ..SKIPPED };
+        let mut reading = Reading { at: slot.at, version: version.number, seq: slot.seq, ..Reading::default() };
         let Some(limit) = plan.limit(version, slot.at).filter(|_| version.active) else {
             reading.signal = Signal::Stop;
             return (reading, terms);
@@ -490,17 +490,6 @@ fn clear_level(limit: Fixed, factor: f64) -> Fixed {
     if factor >= 1.0 { limit } else { (limit as f64 * factor).round() as Fixed }
 }
 
-const SKIPPED: Reading = Reading {
-    at: 0,
-    signal: Signal::Skip,
-    value: 0.0,
-    threshold: 0.0,
-    limit: 0,
-    permit: 0,
-    place: None,
-    version: 0,
-    seq: 0,
-};
 const ALWAYS: Terms = Terms { for_ms: 0, count_min: 1, clear_ms: 0, gap_ms: i64::MAX };
 /// Samples of a slot kept one by one, so that each can be revised.
 const SAMPLES_MAX: usize = 16;

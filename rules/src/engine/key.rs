@@ -65,7 +65,7 @@ impl Key {
         device: DeviceId,
         protocol: ProtocolKind,
         world: &World<'_>,
-    ) -> Self {
+    ) -> Option<Self> {
         let body = match &world.timeline.newest().rule.kind {
             Kind::Exceedance(p) => {
                 let plan = plan(p, world.timeline, subject, device, world.facts);
@@ -77,8 +77,10 @@ impl Key {
                 let corridors = corridor::corridors(world.facts, subject);
                 Body::Route { state: route::State::new(), corridors }
             }
+            // Judged in a group.
+            Kind::Judged(_) => return None,
         };
-        Self {
+        Some(Self {
             rule,
             subject,
             device,
@@ -90,7 +92,7 @@ impl Key {
             dirty: false,
             soft: false,
             due: 0,
-        }
+        })
     }
 
     /// Takes a record in; true when bounds of episodes may have changed.
@@ -198,7 +200,7 @@ impl Key {
         let around = Around { timeline, outages: world.outages, protocol: self.protocol };
         let absence = match &rule.kind {
             Kind::Exceedance(p) => p.window_ms,
-            Kind::Offline(_) => i64::MAX,
+            Kind::Offline(_) | Kind::Judged(_) => i64::MAX,
             Kind::OffRoute(p) => p.gap_ms,
         };
         let (hard, frontier, mut again) = match &mut self.body {

@@ -1,7 +1,7 @@
 //! The hysteresis that exceedance and off-route share: readings in event-time order in, closed stretches out. It knows no
 //! clock and no ids.
 //!
-//! | phase | over | between | clear | stop, or a pause longer than `gap` |
+//! | phase | over | between | clear | stop, or a pause longer than `gap` (skipped readings do not shorten it) |
 //! |---|---|---|---|---|
 //! | idle | pending (active at once when `for` is 0 and one reading is enough) | – | – | – |
 //! | pending | active after `for` and `count_min` readings | idle | idle | idle |
@@ -12,38 +12,45 @@ use model::geo::Wgs84;
 
 /// A stretch of event time in which the condition held, without an id. Times are milliseconds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Stretch {
-    pub(super) start: i64,
-    pub(super) end: Option<i64>,
+pub(crate) struct Stretch {
+    pub(crate) start: i64,
+    pub(crate) end: Option<i64>,
     /// When the condition had held long enough.
-    pub(super) trigger: i64,
-    pub(super) extreme: f64,
-    pub(super) extreme_at: i64,
-    pub(super) threshold: f64,
-    pub(super) limit: i64,
-    pub(super) permit: i64,
-    pub(super) place: Option<Wgs84>,
-    pub(super) version: u32,
+    pub(crate) trigger: i64,
+    pub(crate) extreme: f64,
+    pub(crate) extreme_at: i64,
+    pub(crate) threshold: f64,
+    pub(crate) limit: i64,
+    pub(crate) permit: i64,
+    pub(crate) place: Option<Wgs84>,
+    pub(crate) version: u32,
     /// Journal numbers of the first reading, the extreme and the last.
-    pub(super) evidence: [u64; 3],
+    pub(crate) evidence: [u64; 3],
+    /// Instead of the group's subject and device; 0: the group's.
+    pub(crate) subject: i64,
+    pub(crate) device: i64,
+    /// Stretches of other lanes may overlap and are never joined: one number for each thing a group tells apart.
+    pub(crate) lane: u64,
 }
 
 impl Stretch {
     /// What the verdict set is made of, but for the extreme, which is told with less haste.
-    pub(super) fn same_bounds(&self, other: &Self) -> bool {
-        let key = |s: &Self| (s.start, s.end, s.limit, s.permit, s.version);
+    pub(crate) fn same_bounds(&self, other: &Self) -> bool {
+        let key = |s: &Self| (s.start, s.end, s.limit, s.permit, s.version, s.lane, s.subject);
         key(self) == key(other)
     }
 
-    pub(super) fn contains(&self, at: i64) -> bool {
-        self.start <= at && self.end.is_none_or(|end| at <= end)
+    pub(crate) fn contains(&self, lane: u64, at: i64) -> bool {
+        self.lane == lane && self.start <= at && self.end.is_none_or(|end| at <= end)
     }
 
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
-        self.end.is_none_or(|end| other.start <= end) && other.end.is_none_or(|end| self.start <= end)
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.lane == other.lane
+            && self.end.is_none_or(|end| other.start <= end)
+            && other.end.is_none_or(|end| self.start <= end)
     }
 
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         w.signed(self.start);
         w.optional(self.end);
         w.signed(self.trigger);
@@ -61,9 +68,12 @@ impl Stretch {
         for seq in self.evidence {
             w.unsigned(seq);
         }
+        w.signed(self.subject);
+        w.signed(self.device);
+        w.unsigned(self.lane);
     }
 
-    pub(super) fn read(r: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             start: r.signed()?,
             end: r.optional()?,
@@ -76,40 +86,51 @@ impl Stretch {
             place: if r.flag()? { Some(Wgs84 { lon: r.float()?, lat: r.float()? }) } else { None },
             version: r.small()?,
             evidence: [r.unsigned()?, r.unsigned()?, r.unsigned()?],
+            // What was saved before there were groups has none of them.
+            subject: if r.format() < 2 { 0 } else { r.signed()? },
+            device: if r.format() < 2 { 0 } else { r.signed()? },
+            lane: if r.format() < 2 { 0 } else { r.unsigned()? },
         })
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Signal {
     Over,
     Between,
     Clear,
     /// Cannot be judged; as if it were not there.
+    #[default]
     Skip,
     /// The rule does not apply here: no limit, no permit in force, the rule switched off.
     Stop,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
-    pub(super) at: i64,
-    pub(super) signal: Signal,
-    pub(super) value: f64,
-    pub(super) threshold: f64,
-    pub(super) limit: i64,
-    pub(super) permit: i64,
-    pub(super) place: Option<Wgs84>,
-    pub(super) version: u32,
-    pub(super) seq: u64,
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    pub(crate) at: i64,
+    pub(crate) signal: Signal,
+    pub(crate) value: f64,
+    pub(crate) threshold: f64,
+    pub(crate) limit: i64,
+    pub(crate) permit: i64,
+    pub(crate) place: Option<Wgs84>,
+    pub(crate) version: u32,
+    pub(crate) seq: u64,
+    /// The extreme is the least value, not the greatest.
+    pub(crate) falling: bool,
+    /// See [`Stretch`]; of the reading that a stretch begins with.
+    pub(crate) subject: i64,
+    pub(crate) device: i64,
+    pub(crate) lane: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Terms {
-    pub(super) for_ms: i64,
-    pub(super) count_min: u32,
-    pub(super) clear_ms: i64,
-    pub(super) gap_ms: i64,
+pub(crate) struct Terms {
+    pub(crate) for_ms: i64,
+    pub(crate) count_min: u32,
+    pub(crate) clear_ms: i64,
+    pub(crate) gap_ms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -127,7 +148,7 @@ enum Phase {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     phase: Phase,
     /// Event time of the last reading that was judged.
     last: i64,
@@ -141,9 +162,11 @@ impl Default for Machine {
 
 impl Machine {
     /// Takes the next reading in event-time order; returns the stretch that it closed.
-    pub(super) fn step(&mut self, reading: &Reading, terms: &Terms) -> Option<Stretch> {
+    pub(crate) fn step(&mut self, reading: &Reading, terms: &Terms) -> Option<Stretch> {
         if reading.signal == Signal::Skip {
-            return None;
+            // Nothing is known of it; but a pause that is too long ends what lasted, whoever speaks next.
+            let is_pause = self.last != i64::MIN && reading.at.saturating_sub(self.last) > terms.gap_ms;
+            return if is_pause { self.stop() } else { None };
         }
         let mut closed = None;
         if self.last != i64::MIN && reading.at.saturating_sub(self.last) > terms.gap_ms {
@@ -181,6 +204,9 @@ impl Machine {
                     place: reading.place,
                     version: reading.version,
                     evidence: [reading.seq; 3],
+                    subject: reading.subject,
+                    device: reading.device,
+                    lane: reading.lane,
                 });
                 self.phase = if terms.for_ms == 0 && terms.count_min <= 1 {
                     Phase::Active { stretch, clear_since: None }
@@ -233,7 +259,7 @@ impl Machine {
     }
 
     /// The stretch that lasts; `absent`: it is known that nothing follows, so it ends where the readings end.
-    pub(super) fn open(&self, absent: bool) -> Option<Stretch> {
+    pub(crate) fn open(&self, absent: bool) -> Option<Stretch> {
         let Phase::Active { stretch, clear_since } = &self.phase else { return None };
         let mut stretch = (**stretch).clone();
         if absent {
@@ -242,15 +268,15 @@ impl Machine {
         Some(stretch)
     }
 
-    pub(super) const fn is_active(&self) -> bool {
+    pub(crate) const fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Active { .. })
     }
 
-    pub(super) const fn last(&self) -> i64 {
+    pub(crate) const fn last(&self) -> i64 {
         self.last
     }
 
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         w.signed(self.last);
         match &self.phase {
             Phase::Idle => w.0.push(0),
@@ -267,7 +293,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn read(r: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
         let last = r.signed()?;
         let phase = match r.byte()? {
             0 => Phase::Idle,
@@ -281,7 +307,8 @@ impl Machine {
 
 fn widen(stretch: &mut Stretch, reading: &Reading) {
     stretch.evidence[2] = reading.seq;
-    if reading.value > stretch.extreme {
+    let further = if reading.falling { reading.value < stretch.extreme } else { reading.value > stretch.extreme };
+    if further {
         stretch.extreme = reading.value;
         stretch.extreme_at = reading.at;
         stretch.place = reading.place;

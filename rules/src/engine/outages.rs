@@ -4,14 +4,14 @@ use super::codec::{Reader, Writer};
 use model::envelope::ProtocolKind;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Outages {
+pub(crate) struct Outages {
     /// By protocol number − 1; each ordered and apart from each other.
     by: [Vec<(i64, i64)>; 4],
 }
 
 impl Outages {
     /// `protocol` `None`: all.
-    pub(super) fn add(&mut self, protocol: Option<ProtocolKind>, from: i64, to: i64) {
+    pub(crate) fn add(&mut self, protocol: Option<ProtocolKind>, from: i64, to: i64) {
         if from >= to {
             return;
         }
@@ -23,13 +23,13 @@ impl Outages {
     }
 
     /// How much of `from`–`to` was an outage of ours.
-    pub(super) fn within(&self, protocol: ProtocolKind, from: i64, to: i64) -> i64 {
+    pub(crate) fn within(&self, protocol: ProtocolKind, from: i64, to: i64) -> i64 {
         let Some(list) = self.by.get(protocol as usize - 1) else { return 0 };
         let first = list.partition_point(|(_, end)| *end <= from);
         list.iter().skip(first).take_while(|(start, _)| *start < to).map(|(a, b)| (*b).min(to) - (*a).max(from)).sum()
     }
 
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         for list in &self.by {
             w.unsigned(list.len() as u64);
             for (from, to) in list {
@@ -39,7 +39,7 @@ impl Outages {
         }
     }
 
-    pub(super) fn read(r: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
         let mut outages = Self::default();
         for list in &mut outages.by {
             let count = r.count()?;

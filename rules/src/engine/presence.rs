@@ -257,6 +257,9 @@ fn stretch(before: &Run, after: Option<&Run>, length: i64, rule: &Offline, aroun
         place: None,
         version: around.timeline.at(start).number,
         evidence: [before.last_seq, 0, after.map_or(0, |run| run.first_seq)],
+        subject: 0,
+        device: 0,
+        lane: 0,
     }
 }
 

@@ -1,12 +1,15 @@
 //! A register edit: the keys that it concerns are planned and judged again with the new facts, within their horizon.
 
+use super::group::Group;
+use super::groups::Parts;
+use super::judge::GroupKey;
 use super::key::World;
 use super::track::Moment;
-use super::{Engine, Timeline};
+use super::{Engine, Timeline, parts};
 use model::envelope::Position;
 use model::episode::EpisodeChange;
 use model::facts::Facts;
-use model::register::{Object, Revision, RuleVersion};
+use model::register::{Object, Revision, RuleVersion, SubjectDetails};
 
 impl Engine {
     pub(super) fn on_revision(
@@ -17,6 +20,7 @@ impl Engine {
         out: &mut Vec<EpisodeChange>,
     ) {
         let moment = Moment { position, at: revision.at };
+        self.atlas.apply(&revision.object);
         match &revision.object {
             Object::Rule(version) => {
                 if let Some(rule) = self.on_rule(version, revision.at.0) {
@@ -50,8 +54,43 @@ impl Engine {
             Object::Installation(row) => {
                 self.judge_again(&moment, facts, out, |key| key.device == row.device);
             }
-            Object::Office(_) | Object::Calendar(_) => {}
+            Object::Office(_)
+            | Object::Calendar(_)
+            | Object::Area(_)
+            | Object::Notice(_)
+            | Object::NightPermit(_)
+            | Object::Cleaning(_)
+            | Object::Manifest(_)
+            | Object::Maintenance(_)
+            | Object::Schedule(_)
+            | Object::Background(_) => {}
         }
+        self.plan_groups(&revision.object, &moment, facts, out);
+    }
+
+    /// Groups look for themselves whether what they judge by is other than before.
+    fn plan_groups(&mut self, object: &Object, moment: &Moment, facts: &Facts, out: &mut Vec<EpisodeChange>) {
+        let concerns = |group: &Group| match object {
+            Object::Office(_) => false,
+            Object::Subject(row) => {
+                let is_member = group.members.iter().any(|member| member.subject == row.id);
+                let is_asked = match row.details {
+                    // Every truck asks where sites and disposal sites are, every gate whose plate it saw.
+                    SubjectDetails::Site { .. } | SubjectDetails::DisposalSite { .. } => true,
+                    SubjectDetails::Truck { .. } => matches!(group.key, GroupKey::Gate(_) | GroupKey::District),
+                    SubjectDetails::Restaurant { .. } | SubjectDetails::Gate { .. } => false,
+                };
+                is_member || is_asked || matches!(group.key, GroupKey::Site(site) if site == row.id)
+            }
+            Object::Device(row) => group.members.iter().any(|member| member.device == row.id),
+            Object::Installation(row) => group.members.iter().any(|member| member.device == row.device),
+            _ => true,
+        };
+        if matches!(object, Object::Rule(_)) {
+            self.groups.index(&self.timelines);
+        }
+        let mut parts = parts!(self, *moment, facts, out);
+        self.groups.plan(false, &mut parts, concerns);
     }
 
     /// The rule's place in the list, when the version was taken.

@@ -236,13 +236,10 @@ impl Walker {
         let mut reading = Reading {
             at: point.at,
             signal: Signal::Stop,
-            value: 0.0,
-            threshold: 0.0,
-            limit: 0,
-            permit: 0,
             place: Some(point.place()),
             version: version.number,
             seq: point.seq,
+            ..Reading::default()
         };
         if let Measured::Distance { m, permit, half_width_m } = point.measured
             && version.active

@@ -1,7 +1,9 @@
 //! Saved state: one row of bytes per key and one for the engine itself (empty rule). The first byte is the format. What is
 //! derived is not saved; it is replayed on load. Restoring and saving gives the same bytes.
 
-use super::codec::{Reader, Writer};
+use super::codec::{FORMAT, Reader, Writer};
+use super::group::{Around, Group};
+use super::judge::GroupKey;
 use super::key::{Key, World};
 use super::outages::Outages;
 use super::{Counters, Engine, Timeline};
@@ -40,12 +42,39 @@ impl Engine {
             let (rule, subject, device) = (timeline.code.clone(), key.subject.0, key.device.0);
             rows.push(StateRow { rule, subject, device, blob: w.0 });
         }
+        self.save_groups(&mut rows);
         rows
+    }
+
+    /// Groups that changed; one that was let go of has a row without bytes.
+    fn save_groups(&mut self, rows: &mut Vec<StateRow>) {
+        let facts = Facts::default();
+        let around = Around {
+            timelines: &self.timelines,
+            outages: &self.outages,
+            facts: &facts,
+            atlas: &self.atlas,
+            now: self.last_tick,
+        };
+        for key in std::mem::take(&mut self.groups.gone) {
+            let (rule, subject) = key.name();
+            rows.push(StateRow { rule, subject, device: 0, blob: Vec::new() });
+        }
+        for place in self.groups.sorted() {
+            let Some(group) = self.groups.list.get_mut(place).filter(|group| group.dirty) else { continue };
+            group.dirty = false;
+            let mut w = Writer::default();
+            w.0.push(FORMAT);
+            group.write(&around, &mut w);
+            let (rule, subject) = group.key.name();
+            rows.push(StateRow { rule, subject, device: 0, blob: w.0 });
+        }
     }
 
     /// For a full copy of the state: the next [`Self::save`] gives every row.
     pub fn mark_all_dirty(&mut self) {
         self.keys.iter_mut().for_each(|key| key.dirty = true);
+        self.groups.list.iter_mut().for_each(|group| group.dirty = true);
     }
 
     fn own(&self) -> Vec<u8> {
@@ -56,7 +85,9 @@ impl Engine {
         w.signed(self.last_tick);
         self.outages.write(&mut w);
         let c = &self.counters;
-        for counter in [c.beyond_horizon, c.memory_bound, c.revision_not_judged, c.not_installed, c.rules_refused] {
+        for counter in
+            [c.beyond_horizon, c.memory_bound, c.revision_not_judged, c.not_installed, c.rules_refused, c.facts_bound]
+        {
             w.unsigned(counter);
         }
         w.unsigned(self.timelines.len() as u64);
@@ -70,14 +101,33 @@ impl Engine {
         if let Some(own) = rows.iter().find(|row| row.rule.is_empty()) {
             reading(own, |r| engine.read_own(r))?;
         }
-        for row in rows.iter().filter(|row| !row.rule.is_empty()) {
+        let is_group = |row: &&StateRow| row.rule.starts_with('@');
+        for row in rows.iter().filter(|row| !row.rule.is_empty() && !is_group(row)) {
             reading(row, |r| engine.read_key(row, facts, r))?;
+        }
+        engine.groups.index(&engine.timelines);
+        for row in rows.iter().filter(|row| is_group(row) && !row.blob.is_empty()) {
+            reading(row, |r| engine.read_group(row, facts, r))?;
         }
         let keys = &engine.keys;
         for entry in engine.devices.values_mut() {
             entry.keys.sort_by_key(|index| keys.get(*index).map(|key| (key.subject, key.rule)));
         }
         Ok(engine)
+    }
+
+    fn read_group(&mut self, row: &StateRow, facts: &Facts, r: &mut Reader<'_>) -> Option<()> {
+        let key = GroupKey::from_name(&row.rule, row.subject)?;
+        let around = Around {
+            timelines: &self.timelines,
+            outages: &self.outages,
+            facts,
+            atlas: &self.atlas,
+            now: self.last_tick,
+        };
+        let (group, members) = Group::read(key, &around, r)?;
+        self.groups.restore(group, &members, &around);
+        Some(())
     }
 
     fn read_own(&mut self, r: &mut Reader<'_>) -> Option<()> {
@@ -91,6 +141,7 @@ impl Engine {
             revision_not_judged: r.unsigned()?,
             not_installed: r.unsigned()?,
             rules_refused: r.unsigned()?,
+            facts_bound: if r.format() < 2 { 0 } else { r.unsigned()? },
         };
         self.timelines = (0..r.count()?).map(|_| Timeline::read(r)).collect::<Option<_>>()?;
         Some(())
@@ -101,7 +152,7 @@ impl Engine {
         let (subject, device) = (SubjectId(row.subject), DeviceId(row.device));
         let protocol = facts.devices.get(&device)?.protocol;
         let world = World { timeline: self.timelines.get(rule)?, outages: &self.outages, facts };
-        let mut key = Key::new(rule, subject, device, protocol, &world);
+        let mut key = Key::new(rule, subject, device, protocol, &world)?;
         key.read(r, &world)?;
         self.devices.entry(device).or_default().keys.push(self.keys.len());
         self.order.push(self.keys.len());
@@ -114,16 +165,14 @@ impl Engine {
 fn reading(row: &StateRow, read: impl FnOnce(&mut Reader<'_>) -> Option<()>) -> Result<(), StateError> {
     let (rule, subject) = (row.rule.clone(), row.subject);
     let mut r = Reader::new(&row.blob);
-    match r.byte() {
-        Some(FORMAT) => {}
-        Some(found) => return Err(StateError::Format { rule, subject, found, known: FORMAT }),
-        None => return Err(StateError::Damaged { rule, subject, offset: 0 }),
+    if r.read_format().is_none() {
+        return Err(match row.blob.first() {
+            Some(found) => StateError::Format { rule, subject, found: *found, known: FORMAT },
+            None => StateError::Damaged { rule, subject, offset: 0 },
+        });
     }
     match read(&mut r) {
         Some(()) if r.is_done() => Ok(()),
         _ => Err(StateError::Damaged { rule, subject, offset: r.at }),
     }
 }
-
-/// Format of every row.
-const FORMAT: u8 = 1;

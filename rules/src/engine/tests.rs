@@ -326,3 +326,17 @@ fn every_shipped_rule_passes_the_check() {
     }
     assert!(count >= 8);
 }
+
+#[test]
+fn an_exceedance_ends_when_the_fan_goes_off_although_the_logger_goes_on() {
+    let mut run = Run::new(World::library());
+    for minute in 0..90 {
+        run.fume(minute * MINUTE, 4.0, Flag::Normal);
+    }
+    assert_eq!(run.standing_of("fume-exceedance")[0].end, None);
+    for minute in 90..160 {
+        run.fume(minute * MINUTE, 0.1, Flag::Stopped);
+    }
+    let standing = run.standing_of("fume-exceedance");
+    assert_eq!((standing.len(), standing[0].end.map(|end| end.0 - START)), (1, Some(89 * MINUTE)));
+}

@@ -11,33 +11,33 @@ use crate::definition::{CompiledRule, Kind, check};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Version {
-    pub(super) from: i64,
-    pub(super) number: u32,
-    pub(super) active: bool,
-    pub(super) rule: Arc<CompiledRule>,
+pub(crate) struct Version {
+    pub(crate) from: i64,
+    pub(crate) number: u32,
+    pub(crate) active: bool,
+    pub(crate) rule: Arc<CompiledRule>,
     /// Since when observations are of the same quantity and statistic as this version's.
-    pub(super) alike_from: i64,
+    pub(crate) alike_from: i64,
     text: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Timeline {
-    pub(super) code: String,
+pub(crate) struct Timeline {
+    pub(crate) code: String,
     /// Never empty, ordered by `from`.
     versions: Vec<Version>,
 }
 
 impl Timeline {
     /// `None` when the text does not compile; the ledger refuses such texts before they get here.
-    pub(super) fn new(code: &str, number: u32, active: bool, text: &str, from: i64) -> Option<Self> {
+    pub(crate) fn new(code: &str, number: u32, active: bool, text: &str, from: i64) -> Option<Self> {
         Some(Self { code: code.to_owned(), versions: vec![version(number, active, text, from)?] })
     }
 
     /// Adds a version; false when it does not compile or is of another kind, which needs a code of its own.
-    pub(super) fn add(&mut self, number: u32, active: bool, text: &str, from: i64) -> bool {
+    pub(crate) fn add(&mut self, number: u32, active: bool, text: &str, from: i64) -> bool {
         let Some(version) = version(number, active, text, from) else { return false };
-        let same = std::mem::discriminant(&version.rule.kind) == std::mem::discriminant(&self.newest().rule.kind);
+        let same = version.rule.kind.code() == self.newest().rule.kind.code();
         if !same || self.versions.iter().any(|known| known.number == number) {
             return false;
         }
@@ -50,12 +50,12 @@ impl Timeline {
         true
     }
 
-    pub(super) fn newest(&self) -> &Version {
+    pub(crate) fn newest(&self) -> &Version {
         self.versions.last().expect("a timeline has at least one version")
     }
 
     /// The version that judges event time `at`.
-    pub(super) fn at(&self, at: i64) -> &Version {
+    pub(crate) fn at(&self, at: i64) -> &Version {
         let newest = self.newest();
         if newest.from <= at || self.versions.len() == 1 {
             return newest;
@@ -65,12 +65,12 @@ impl Timeline {
     }
 
     /// The version of that number; the oldest kept one stands for those before it.
-    pub(super) fn numbered(&self, number: u32) -> &Version {
+    pub(crate) fn numbered(&self, number: u32) -> &Version {
         let found = self.versions.iter().find(|version| version.number == number);
         found.or_else(|| self.versions.first()).unwrap_or_else(|| self.newest())
     }
 
-    pub(super) fn versions(&self) -> &[Version] {
+    pub(crate) fn versions(&self) -> &[Version] {
         &self.versions
     }
 
@@ -86,7 +86,7 @@ impl Timeline {
         }
     }
 
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         w.text(&self.code);
         w.unsigned(self.versions.len() as u64);
         for version in &self.versions {
@@ -97,7 +97,7 @@ impl Timeline {
         }
     }
 
-    pub(super) fn read(r: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
         let code = r.text()?.to_owned();
         let count = r.count()?;
         let mut versions = Vec::new();

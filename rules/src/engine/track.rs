@@ -59,7 +59,7 @@ impl Track {
     ) {
         let mut homes: Vec<Option<usize>> = Vec::with_capacity(self.known.len());
         for known in &self.known {
-            let anchored = derived.iter().position(|stretch| stretch.contains(known.anchor));
+            let anchored = derived.iter().position(|stretch| stretch.contains(known.told.lane, known.anchor));
             homes.push(anchored.or_else(|| derived.iter().position(|stretch| stretch.overlaps(&known.told))));
         }
         let before = std::mem::take(&mut self.known);
@@ -116,7 +116,7 @@ impl Track {
     ) -> Due {
         let mut due = Due { again: i64::MAX, changed: false };
         for known in &mut self.known {
-            if let Some(stretch) = derived.iter().find(|stretch| stretch.start == known.told.start)
+            if let Some(stretch) = derived.iter().find(|stretch| same_begin(stretch, &known.told))
                 && known.told.same_bounds(stretch)
                 && (known.told.extreme, known.told.extreme_at) != (stretch.extreme, stretch.extreme_at)
             {
@@ -147,7 +147,7 @@ impl Track {
     /// Forgets a stretch that nothing can change any more, once its settle time is over. True: it is forgotten.
     pub(super) fn forget(&mut self, stretch: &Stretch, timeline: &Timeline, now: i64) -> bool {
         let settle_ms = timeline.numbered(stretch.version).rule.settle_ms;
-        let Some(index) = self.known.iter().position(|known| known.told.start == stretch.start) else { return true };
+        let Some(index) = self.known.iter().position(|known| same_begin(&known.told, stretch)) else { return true };
         let over =
             self.known.get(index).is_some_and(|known| known.settled || now >= known.raised.saturating_add(settle_ms));
         if over {
@@ -206,8 +206,8 @@ impl Known {
             id: EpisodeId(self.id),
             rule: owner.timeline.code.clone(),
             rule_version: stretch.version,
-            subject: owner.subject,
-            device: owner.device,
+            subject: if stretch.subject == 0 { owner.subject } else { SubjectId(stretch.subject) },
+            device: if stretch.device == 0 { owner.device } else { DeviceId(stretch.device) },
             start: EventTime(stretch.start),
             end: stretch.end.map(EventTime),
             extreme: stretch.extreme,
@@ -223,4 +223,8 @@ impl Known {
             evidence: evidence.into_iter().map(|seq| Position { partition, seq }).collect(),
         }
     }
+}
+
+fn same_begin(a: &Stretch, b: &Stretch) -> bool {
+    (a.start, a.lane) == (b.start, b.lane)
 }

@@ -117,6 +117,7 @@ impl World {
             valid_from: EventTime(0),
             valid_to: None,
             suspended: false,
+            suspensions: Vec::new(),
         }));
         for (code, text) in rules {
             world.put(Object::Rule(RuleVersion { code: code.into(), version: 1, text, active: true }));
