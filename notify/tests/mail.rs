@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 extern crate lantian_notify as notify;
-extern crate lantian_tls as tls;
 
 use base64::Engine as _;
 use model::notice::{

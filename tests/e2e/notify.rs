@@ -62,9 +62,8 @@ async fn take(mut stream: TcpStream, got: &Mutex<BTreeMap<String, (usize, Value)
             bytes.extend_from_slice(&part[..count]);
             let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-            let header = |name: &str| {
-                head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")).map(str::to_owned))
-            };
+            let header =
+                |name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")).map(str::to_owned));
             break (end + 4, header("content-length").context("length")?.parse::<usize>()?, header("idempotency-key"));
         };
         let mut body = bytes.split_off(end);
@@ -115,7 +114,8 @@ async fn every_alert_is_told_over_kills_and_an_outage_of_the_receiver() -> Resul
     api.send(Method::PUT, "/api/v1/notify/policy", Some(policy)).await?;
     let mut fleet = staged.fleet(&server, &["--back-minutes=360", "--length-minutes=345", "--faults"])?;
     // Killed while the first messages go out, again later, and with the receiver away in between.
-    eventually("messages go out", Duration::from_secs(60), || async { Ok((receiver.keys().len() >= 3).then_some(())) }).await?;
+    eventually("messages go out", Duration::from_secs(60), || async { Ok((receiver.keys().len() >= 3).then_some(())) })
+        .await?;
     server.kill()?;
     receiver.down();
     server.start().await?;
@@ -134,7 +134,10 @@ async fn every_alert_is_told_over_kills_and_an_outage_of_the_receiver() -> Resul
         let log = all(&api, "/api/v1/notify/deliveries").await?;
         let (waiting, told) = (server.metric("cases_notify_outbox_rows").await?, log.len());
         let alerts = all(&api, "/api/v1/alerts").await?.len();
-        Ok((waiting == 0.0 && told >= alerts && log.iter().all(|one| one["state"] != "queued" && one["state"] != "sending")).then_some(log))
+        Ok((waiting == 0.0
+            && told >= alerts
+            && log.iter().all(|one| one["state"] != "queued" && one["state"] != "sending"))
+        .then_some(log))
     })
     .await?;
     // Each alert was decided on once: told, or not told with the reason.
@@ -148,8 +151,11 @@ async fn every_alert_is_told_over_kills_and_an_outage_of_the_receiver() -> Resul
         let id = alert["id"].as_i64().context("id")?;
         ensure!(decided.get(&id).copied().unwrap_or(0) >= 1, "alert {id} was lost: {alert}");
     }
-    let sent: BTreeSet<String> =
-        log.iter().filter(|one| one["state"] == "sent").map(|one| one["key"].as_str().unwrap_or_default().to_owned()).collect();
+    let sent: BTreeSet<String> = log
+        .iter()
+        .filter(|one| one["state"] == "sent")
+        .map(|one| one["key"].as_str().unwrap_or_default().to_owned())
+        .collect();
     let got = receiver.got.lock().expect("no test panics here").clone();
     ensure!(sent == got.keys().cloned().collect(), "what was sent is what came: {} {}", sent.len(), got.len());
     let again = got.values().filter(|(times, _)| *times > 1).count();

@@ -24,7 +24,7 @@ mod render;
 
 pub use channel::{ChannelRow, PutChannel};
 pub use outbox::{Claim, DeliveryQuery, DeliveryRow, DeliveryState, OUTBOX_MAX};
-pub use planner::{Planned, Planner, WorkClock};
+pub use planner::{Planned, Planner, Registers, WorkClock};
 pub use policy::{Escalation, GroupBy, Hours, Inhibition, Policy, PolicyRow, Route, Same, Scope, Step};
 
 use database::{Database, DbError};

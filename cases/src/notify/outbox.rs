@@ -43,7 +43,7 @@ pub struct DeliveryRow {
     pub route: String,
     pub kind: MessageKind,
     pub state: DeliveryState,
-    /// What the last attempt said, or what suppressed it: `silence:3`, `alert:17`, `withdrawn`, `full`.
+    /// What the last attempt said, or what suppressed it: `silence:3`, `maintenance:4`, `alert:17`, `withdrawn`, `full`.
     pub reason: String,
     /// Journal time of the decision.
     pub made: IngestTime,

@@ -4,7 +4,7 @@
 //!
 //! | what | then |
 //! |---|---|
-//! | raised | silenced or inhibited: held. Else into the group of each route that takes it; escalations are set |
+//! | raised | silenced, under maintenance or inhibited: held. Else into the group of each route that takes it; escalations are set |
 //! | a group falls due | its alerts that still stand and are not silenced or inhibited go into one delivery |
 //! | a hold ends | the alert, if it lasts, is looked at again as if it were raised then |
 //! | ended | what it inhibited is looked at again; told where routes want it and it was told |
@@ -19,19 +19,24 @@ use crate::flow::Silence;
 use crate::rows::{alert, next, parse, tell_alert};
 use crate::{AlertRow, flow};
 use database::{Connection, Database};
+use model::facts::Facts;
 use model::id::AlertId;
 use model::notice::MessageKind;
-use model::time::IngestTime;
+use model::register::Maintenance;
+use model::time::{EventTime, IngestTime};
 use sqlx::Row as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Working time: (start, minutes) → the end.
 pub type WorkClock = Arc<dyn Fn(IngestTime, u32) -> IngestTime + Send + Sync>;
+/// The registers now, for maintenance windows.
+pub type Registers = Arc<dyn Fn() -> Arc<Facts> + Send + Sync>;
 
 pub struct Planner {
     db: Database,
     work: WorkClock,
+    registers: Registers,
 }
 
 impl std::fmt::Debug for Planner {
@@ -50,8 +55,8 @@ pub struct Planned {
 }
 
 impl Planner {
-    pub fn new(db: Database, work: WorkClock) -> Self {
-        Self { db, work }
+    pub const fn new(db: Database, work: WorkClock, registers: Registers) -> Self {
+        Self { db, work, registers }
     }
 
     /// Takes some notices, then, when none is left, what is due at `journal`: the judge's journal time as of before the call. One
@@ -63,7 +68,7 @@ impl Planner {
             let first = notices.first().map(|notice| notice.try_get::<i64, _>("at")).transpose()?;
             let due = earliest(tx, journal).await?.map(|(_, due)| due.0);
             let Some(since) = first.into_iter().chain(due).min() else { return Ok(Planned::default()) };
-            let mut desk = Desk::open(tx, &self.work, IngestTime(since)).await?;
+            let mut desk = Desk::open(tx, self, IngestTime(since)).await?;
             for notice in &notices {
                 let seq: i64 = notice.try_get("seq")?;
                 let what: What = parse(notice.try_get("what")?)?;
@@ -89,6 +94,7 @@ impl Planner {
 struct Desk<'a> {
     tx: &'a mut Connection,
     work: &'a WorkClock,
+    facts: Arc<Facts>,
     policy: Policy,
     /// Channels that are switched on, with their deadlines in milliseconds.
     channels: BTreeMap<i64, i64>,
@@ -105,7 +111,7 @@ enum Due {
 
 impl<'a> Desk<'a> {
     /// `since`: the earliest time that will be asked about.
-    async fn open(tx: &'a mut Connection, work: &'a WorkClock, since: IngestTime) -> Result<Self, NotifyError> {
+    async fn open(tx: &'a mut Connection, planner: &'a Planner, since: IngestTime) -> Result<Self, NotifyError> {
         let policy = policy::newest(tx).await?.policy;
         let mut channels = BTreeMap::new();
         for row in sqlx::query("SELECT id, settings FROM notify_channel WHERE enabled = 1").fetch_all(&mut *tx).await? {
@@ -114,7 +120,9 @@ impl<'a> Desk<'a> {
             channels.insert(row.try_get("id")?, i64::from(settings.deadline_minutes) * 60_000);
         }
         let silences = flow::lasting(tx, since).await?;
-        Ok(Self { tx, work, policy, channels, silences, planned: Planned::default(), steps: 0 })
+        let facts = (planner.registers)();
+        let work = &planner.work;
+        Ok(Self { tx, work, facts, policy, channels, silences, planned: Planned::default(), steps: 0 })
     }
 
     /// Does what is due up to `at`, in the order of due times; false when it was too much for one transaction.
@@ -178,13 +186,18 @@ impl<'a> Desk<'a> {
         .bind(at.0)
         .execute(&mut *self.tx)
         .await?;
-        self.consider(&row, severity, at).await
+        let known = Known { severity: severity.to_owned(), at, is_open: true, is_seen: false, held_by: String::new() };
+        self.consider(&row, &known, at).await
     }
 
     /// Holds an alert, or puts it into the groups of the routes that take it.
-    async fn consider(&mut self, row: &AlertRow, severity: &str, at: IngestTime) -> Result<(), NotifyError> {
+    async fn consider(&mut self, row: &AlertRow, known: &Known, at: IngestTime) -> Result<(), NotifyError> {
+        let severity = known.severity.as_str();
         let targets = self.targets(row, severity, at);
         if let Some(by) = self.hold(row, at).await? {
+            if by == known.held_by {
+                return Ok(());
+            }
             return outbox::suppressed(self.tx, &targets_of(&targets), &by, &[row.id], at).await.map_err(Into::into);
         }
         for (route, channel, key, due) in targets {
@@ -208,11 +221,20 @@ impl<'a> Desk<'a> {
         targets
     }
 
-    /// The silence that covers the alert, or the alert that inhibits it, and until when, if that is known.
+    /// The silence or maintenance window that covers the alert, or the alert that inhibits it, and until when, if that is known.
     async fn keeper(&mut self, row: &AlertRow, at: IngestTime) -> Result<Option<(String, Option<i64>)>, NotifyError> {
         let silence = self.silences.iter().filter(|one| one.covers(row, at)).max_by_key(|one| (one.until, one.id));
         if let Some(silence) = silence {
             return Ok(Some((format!("silence:{}", silence.id), Some(silence.until.0))));
+        }
+        let own = |one: &&Arc<Maintenance>| {
+            one.is_valid(EventTime(at.0)) && one.concerns(Some(row.device), Some(row.subject))
+        };
+        if let Some(one) = self.facts.maintenances.values().find(own) {
+            // A window may be ended or prolonged meanwhile.
+            let look = at.plus_ms(LOOK_AGAIN_MS).0;
+            let until = one.valid_to.map_or(look, |end| end.0.min(look));
+            return Ok(Some((format!("maintenance:{}", one.id), Some(until))));
         }
         Ok(self.inhibitor(row).await?.map(|other| (format!("alert:{other}"), None)))
     }
@@ -324,10 +346,11 @@ impl<'a> Desk<'a> {
 
     /// A hold ended.
     async fn release(&mut self, id: AlertId, at: IngestTime) -> Result<(), NotifyError> {
+        let known = self.known(id).await?.filter(|known| known.is_open && !known.is_seen);
         self.set(id, "held_by = '', held_until = NULL").await?;
-        let Some(known) = self.known(id).await?.filter(|known| known.is_open && !known.is_seen) else { return Ok(()) };
+        let Some(known) = known else { return Ok(()) };
         let row = self.alert(id).await?;
-        self.consider(&row, &known.severity, at).await
+        self.consider(&row, &known, at).await
     }
 
     /// What this alert inhibited is looked at again.
@@ -464,13 +487,15 @@ impl<'a> Desk<'a> {
     }
 
     async fn known(&mut self, id: AlertId) -> Result<Option<Known>, NotifyError> {
-        let row = sqlx::query("SELECT severity, at, is_open, is_seen FROM notify_alert WHERE alert = $1").bind(id.0);
+        let row =
+            sqlx::query("SELECT severity, at, is_open, is_seen, held_by FROM notify_alert WHERE alert = $1").bind(id.0);
         let Some(row) = row.fetch_optional(&mut *self.tx).await? else { return Ok(None) };
         Ok(Some(Known {
             severity: row.try_get(0)?,
             at: IngestTime(row.try_get(1)?),
             is_open: row.try_get::<i64, _>(2)? != 0,
             is_seen: row.try_get::<i64, _>(3)? != 0,
+            held_by: row.try_get(4)?,
         }))
     }
 
@@ -511,6 +536,7 @@ struct Known {
     at: IngestTime,
     is_open: bool,
     is_seen: bool,
+    held_by: String,
 }
 
 const INHIBITOR_OF_DEVICE: &str = "SELECT alert FROM notify_alert WHERE is_open = 1 AND rule = $1 AND device = $2 AND alert <> $3 ORDER BY alert LIMIT 1";
@@ -518,5 +544,5 @@ const INHIBITOR_OF_SUBJECT: &str = "SELECT alert FROM notify_alert WHERE is_open
 /// In one transaction.
 const NOTICES_AT_ONCE: i64 = 64;
 const DUE_AT_ONCE: usize = 256;
-/// An escalation that is inhibited waits so long.
+/// What is kept for a time that may change is looked at again after it.
 const LOOK_AGAIN_MS: i64 = 600_000;

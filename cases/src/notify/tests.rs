@@ -6,10 +6,13 @@ mod script;
 use super::*;
 use crate::flow::{Actor, Cases, NewSilence, SilenceMatch};
 use database::both;
-use model::id::{AlertId, UserId};
+use model::facts::Facts;
+use model::id::{AlertId, MaintenanceId, UserId};
 use model::notice::MessageKind;
-use model::time::IngestTime;
+use model::register::Maintenance;
+use model::time::{EventTime, IngestTime};
 use script::{Script, T0, minute};
+use std::sync::Arc;
 
 fn route(code: &str, channels: &[i64]) -> Route {
     Route {
@@ -110,6 +113,33 @@ fn a_silenced_alert_is_told_when_the_silence_ends_and_it_still_lasts() {
         it.cases.end_silence(made.id, &person(), IngestTime(minute(14))).await.unwrap();
         it.run(minute(15)).await;
         assert_eq!(it.told().await.last().unwrap(), "raised 1: 4");
+    });
+}
+
+#[test]
+fn under_maintenance_nobody_is_told_and_after_it_whoever_lasts_is() {
+    both(async |db| {
+        let mut it = Script::new(db, policy(vec![route("all", &[1])])).await;
+        let window = Maintenance {
+            id: MaintenanceId(4),
+            device: Some(model::id::DeviceId(1)),
+            subject: None,
+            valid_from: EventTime(T0),
+            valid_to: Some(EventTime(minute(45))),
+            why: "校准".into(),
+            void: false,
+        };
+        let mut facts = Facts::default();
+        facts.maintenances.insert(window.id, Arc::new(window));
+        *it.registers.lock().unwrap() = Arc::new(facts);
+        it.raise(1, "fume-exceedance", 1, minute(1)).await;
+        it.raise(2, "fume-exceedance", 2, minute(1)).await;
+        it.run(minute(44)).await;
+        assert_eq!(it.told().await, ["raised 1: 2"]);
+        let hushed = it.log().await.into_iter().filter(|row| row.reason == "maintenance:4").count();
+        assert_eq!(hushed, 1, "said once, however often it is looked at");
+        it.run(minute(46)).await;
+        assert_eq!(it.told().await, ["raised 1: 2", "raised 1: 1"]);
     });
 }
 

@@ -266,7 +266,7 @@ pub struct DeliveryRow {
     pub route: String,
     pub kind: DeliveryKind,
     pub state: DeliveryState,
-    /// What the last attempt said, or what suppressed it: `silence:3`, `alert:17`, `withdrawn`, `full`.
+    /// What the last attempt said, or what suppressed it: `silence:3`, `maintenance:4`, `alert:17`, `withdrawn`, `full`.
     pub reason: String,
     /// When it was decided, in journal time.
     pub made: Time,

@@ -5,34 +5,34 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub extra: String,
-    pub body: String,
-    pub never: bool,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) extra: String,
+    pub(crate) body: String,
+    pub(crate) never: bool,
 }
 
 impl Answer {
-    pub fn json(status: u16, body: &str) -> Self {
+    pub(crate) fn json(status: u16, body: &str) -> Self {
         Self { status, extra: String::new(), body: body.to_owned(), never: false }
     }
 }
 
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub path: String,
-    pub headers: Vec<(String, String)>,
-    pub body: serde_json::Value,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: serde_json::Value,
 }
 
 impl Asked {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 }
 
 #[derive(Debug)]
-pub struct Http {
+pub(crate) struct Http {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
     task: tokio::task::JoinHandle<()>,
@@ -45,12 +45,11 @@ impl Drop for Http {
 }
 
 impl Http {
-    pub async fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&asked);
-        #[expect(clippy::disallowed_methods, reason = "a test's own server")]
         let task = tokio::spawn(async move {
             let mut held = Vec::new();
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -74,11 +73,11 @@ impl Http {
         Self { port, asked, task }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -406,7 +406,9 @@ fn start_notify(
     phases: &Phases,
 ) -> Result<Notify> {
     let own = Notify::new(main.clone(), keys.clone());
-    let planner = Planner::new(main.clone(), notify::work_clock(ledger, &config.calendar));
+    let registers = ledger.clone();
+    let registers = Arc::new(move || registers.facts_now());
+    let planner = Planner::new(main.clone(), notify::work_clock(ledger, &config.calendar), registers);
     phases.feeds.spawn("notification planner", notify::plan(planner, judge.clone(), phases.feeds.token()));
     let courier = notify::Courier {
         notify: own.clone(),

@@ -12,7 +12,8 @@ use futures_util::stream::FuturesUnordered;
 use ledger::Ledger;
 use model::notice::{Channel, Failure};
 use model::time::{Clock, IngestTime};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -152,12 +153,17 @@ impl Courier {
             return Ok(());
         }
         for channel in self.notify.senders().await? {
-            if !paces.contains_key(&channel.id) {
-                let mut tried = self.notify.tried_since(channel.id, now.plus_ms(-MINUTE_MS)).await?;
-                tried.reverse();
-                paces.insert(channel.id, Pace { tried: tried.into(), ..Pace::default() });
+            let pace = match paces.entry(channel.id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let mut tried = self.notify.tried_since(channel.id, now.plus_ms(-MINUTE_MS)).await?;
+                    tried.reverse();
+                    place.insert(Pace { tried: tried.into(), ..Pace::default() })
+                }
+            };
+            if !pace.may(&channel, now) {
+                continue;
             }
-            let Some(pace) = paces.get_mut(&channel.id).filter(|pace| pace.may(&channel, now)) else { continue };
             let claim = self.notify.claim(&channel, &self.ledger.facts_now(), &self.page_url, now).await?;
             let Some(claim) = claim else { continue };
             pace.busy = true;

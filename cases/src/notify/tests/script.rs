@@ -11,7 +11,7 @@ use model::facts::Facts;
 use model::id::{AlertId, DeviceId, EpisodeId, SubjectId};
 use model::notice::{ChannelKind, ChannelSettings, Language};
 use model::time::EventTime;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// 2026-11-20 18:40 in Beijing, a Friday.
 pub(super) const T0: i64 = 1_795_171_200_000;
@@ -23,6 +23,7 @@ pub(super) const fn minute(number: i64) -> i64 {
 pub(super) struct Script {
     pub(super) cases: Cases,
     pub(super) notify: Notify,
+    pub(super) registers: Arc<Mutex<Arc<Facts>>>,
     db: Database,
     planner: Planner,
     _keys: tempfile::TempDir,
@@ -51,8 +52,14 @@ impl Script {
             notify.put_channel(&webhook(name), IngestTime(T0)).await.unwrap();
         }
         notify.put_policy("admin", 0, &policy, IngestTime(T0)).await.unwrap();
-        let planner = Planner::new(db.clone(), Arc::new(|at, minutes| at.plus_ms(i64::from(minutes) * 120_000)));
-        Self { cases: Cases::new(db.clone()), notify, db, planner, _keys: keys }
+        let registers = Arc::new(Mutex::new(Arc::new(Facts::default())));
+        let read = Arc::clone(&registers);
+        let planner = Planner::new(
+            db.clone(),
+            Arc::new(|at, minutes| at.plus_ms(i64::from(minutes) * 120_000)),
+            Arc::new(move || Arc::clone(&read.lock().unwrap())),
+        );
+        Self { cases: Cases::new(db.clone()), notify, registers, db, planner, _keys: keys }
     }
 
     pub(super) async fn raise(&mut self, id: i64, rule: &str, device: i64, at: i64) {
