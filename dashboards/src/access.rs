@@ -40,6 +40,7 @@ impl Access {
             Self::Needs(Permission::ManageDevices) => "Needs `manage_devices`.",
             Self::Needs(Permission::EditLimits) => "Needs `edit_limits`.",
             Self::Needs(Permission::EditRules) => "Needs `edit_rules`.",
+            Self::Needs(Permission::ApproveRules) => "Needs `approve_rules`.",
             Self::Needs(Permission::ManagePeople) => "Needs `manage_people`.",
             Self::MovesCases => "Needs a role that moves cases.",
         }

@@ -48,6 +48,8 @@ use axum::routing::{self, MethodRouter};
 use ledger::Permission as P;
 use std::collections::BTreeMap;
 
+mod papers;
+
 const VIEW: Access = Access::Needs(P::View);
 const OWN: Access = Access::Needs(P::ViewOwnDevices);
 const DEVICES: Access = Access::Needs(P::ManageDevices);
@@ -92,7 +94,7 @@ pub fn specs() -> Vec<Spec> {
 
 #[expect(clippy::too_many_lines, reason = "one list, one line a route")]
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         post("/auth/login", Access::Public, "Log in; sets the session cookie")
             .body::<LoginRequest>()
             .reply::<Me>()
@@ -352,7 +354,9 @@ pub(crate) fn routes() -> Vec<Route> {
             .reply_page::<AuditRow>()
             .to(users::audit),
         get("/live", OWN, "The live socket").upgrades::<LiveRequest, LiveMessage>().to(crate::live::upgrade),
-    ]
+    ];
+    routes.extend(papers::routes());
+    routes
 }
 
 /// The whole `OpenAPI` document as pretty JSON with a final newline: what `dashboards/openapi.json` holds.
@@ -369,6 +373,7 @@ pub fn openapi_json() -> String {
     word::<crate::dto::alerts::Severity>(&mut schemas);
     word::<crate::dto::notify::DeliveryState>(&mut schemas);
     word::<crate::dto::imports::ImportKind>(&mut schemas);
+    word::<crate::dto::papers::Standing>(&mut schemas);
     word::<crate::dto::ledger::LedgerSort>(&mut schemas);
     word::<crate::dto::Time>(&mut schemas);
     let document = document(&specs(), schemas);

@@ -12,188 +12,17 @@ use crate::store::{Author, Ledger};
 use model::facts::Facts;
 use model::register::Object;
 use model::time::{BEIJING_OFFSET_MINUTES, EventTime, LocalStamp, parse_rfc3339};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod columns;
+
+pub use columns::CsvKind;
+use columns::{CODE, Cell, Column};
+
 const ROWS_MAX: usize = 50_000;
 const BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// The tables that are kept as CSV.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CsvKind {
-    Restaurants,
-    Sites,
-    Trucks,
-    Devices,
-    Installations,
-    Permits,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
-    Text,
-    Number,
-    Whole,
-    Yes,
-    Time,
-    Protocol,
-    /// One of these words: (in files, in Chinese).
-    Word(&'static [(&'static str, &'static str)]),
-    Codes,
-    /// `113.5 34.8; 113.6 34.8`
-    Line,
-    /// `22:00-06:00; 12:00-13:00`
-    Windows,
-    /// Half of `place`: index 0 or 1.
-    Coordinate(usize),
-}
-
-#[derive(Debug)]
-struct Column {
-    field: &'static str,
-    zh: &'static str,
-    en: &'static str,
-    cell: Cell,
-    needed: bool,
-}
-
-const fn column(field: &'static str, zh: &'static str, en: &'static str, cell: Cell) -> Column {
-    Column { field, zh, en, cell, needed: false }
-}
-
-const fn needed(field: &'static str, zh: &'static str, en: &'static str, cell: Cell) -> Column {
-    Column { field, zh, en, cell, needed: true }
-}
-
-const CODE: Column = needed("code", "编码", "code", Cell::Text);
-const NAME: Column = needed("name", "名称", "name", Cell::Text);
-const GRID: Column = column("grid", "网格", "grid", Cell::Text);
-const LON: Column = column("place", "经度", "longitude", Cell::Coordinate(0));
-const LAT: Column = column("place", "纬度", "latitude", Cell::Coordinate(1));
-const ACTIVE: Column = column("active", "启用", "active", Cell::Yes);
-const FROM: Column = needed("valid_from", "起始", "valid_from", Cell::Time);
-const TO: Column = column("valid_to", "截止", "valid_to", Cell::Time);
-
-const RESTAURANTS: &[Column] = &[
-    CODE,
-    NAME,
-    GRID,
-    LON,
-    LAT,
-    column(
-        "details.size_class",
-        "规模",
-        "size_class",
-        Cell::Word(&[("small", "小型"), ("medium", "中型"), ("large", "大型")]),
-    ),
-    column("details.stoves", "灶头数", "stoves", Cell::Number),
-    column("details.address", "地址", "address", Cell::Text),
-    column("details.licence", "许可证号", "licence", Cell::Text),
-    column("details.contact", "联系人", "contact", Cell::Text),
-    column("details.phone", "电话", "phone", Cell::Text),
-    ACTIVE,
-];
-const SITES: &[Column] = &[
-    CODE,
-    NAME,
-    GRID,
-    LON,
-    LAT,
-    column(
-        "details.stage",
-        "施工阶段",
-        "stage",
-        Cell::Word(&[("earthwork", "土方"), ("foundation", "基础"), ("structure", "主体"), ("finishing", "装饰")]),
-    ),
-    column("details.address", "地址", "address", Cell::Text),
-    column("details.builder", "施工单位", "builder", Cell::Text),
-    ACTIVE,
-];
-const TRUCKS: &[Column] = &[
-    CODE,
-    needed("details.plate", "车牌", "plate", Cell::Text),
-    column("name", "名称", "name", Cell::Text),
-    column("details.plate_colour", "车牌颜色", "plate_colour", Cell::Text),
-    column("details.company", "运输企业", "company", Cell::Text),
-    column("details.load_t", "核定载重", "load_t", Cell::Number),
-    column("grid", "网格", "grid", Cell::Text),
-    ACTIVE,
-];
-const DEVICES: &[Column] = &[
-    CODE,
-    column("name", "名称", "name", Cell::Text),
-    needed("protocol", "协议", "protocol", Cell::Protocol),
-    needed("identity", "标识", "identity", Cell::Text),
-    needed("profile", "型号配置", "profile", Cell::Text),
-    column("vendor", "厂商", "vendor", Cell::Text),
-    column("poll.address", "轮询地址", "poll_address", Cell::Text),
-    column("poll.unit", "从站号", "poll_unit", Cell::Whole),
-    column("poll.interval_ms", "轮询毫秒", "poll_interval_ms", Cell::Whole),
-    column("enabled", "启用", "enabled", Cell::Yes),
-];
-const INSTALLATIONS: &[Column] = &[
-    needed("device", "设备", "device", Cell::Text),
-    needed("subject", "监管对象", "subject", Cell::Text),
-    column("point", "点位", "point", Cell::Text),
-    FROM,
-    TO,
-];
-const PERMITS: &[Column] = &[
-    CODE,
-    needed("trucks", "车辆", "trucks", Cell::Codes),
-    column("site", "工地", "site", Cell::Text),
-    column("disposal_site", "消纳场", "disposal_site", Cell::Text),
-    needed("corridor", "路线", "corridor", Cell::Line),
-    needed("corridor_half_width_m", "半宽米", "corridor_half_width_m", Cell::Number),
-    column("windows", "时段", "windows", Cell::Windows),
-    FROM,
-    TO,
-    column("suspended", "暂停", "suspended", Cell::Yes),
-];
-
-impl CsvKind {
-    pub const ALL: [Self; 6] =
-        [Self::Restaurants, Self::Sites, Self::Trucks, Self::Devices, Self::Installations, Self::Permits];
-
-    const fn columns(self) -> &'static [Column] {
-        match self {
-            Self::Restaurants => RESTAURANTS,
-            Self::Sites => SITES,
-            Self::Trucks => TRUCKS,
-            Self::Devices => DEVICES,
-            Self::Installations => INSTALLATIONS,
-            Self::Permits => PERMITS,
-        }
-    }
-
-    const fn register(self) -> &'static str {
-        match self {
-            Self::Restaurants | Self::Sites | Self::Trucks => "subject",
-            Self::Devices => "device",
-            Self::Installations => "installation",
-            Self::Permits => "permit",
-        }
-    }
-
-    const fn subject_kind(self) -> Option<&'static str> {
-        match self {
-            Self::Restaurants => Some("restaurant"),
-            Self::Sites => Some("site"),
-            Self::Trucks => Some("truck"),
-            Self::Devices | Self::Installations | Self::Permits => None,
-        }
-    }
-
-    fn holds(self, object: &Object) -> bool {
-        match (self.subject_kind(), object) {
-            (Some(kind), Object::Subject(row)) => row.details.kind() == kind,
-            (kind, _) => kind.is_none(),
-        }
-    }
-}
 
 impl Ledger {
     /// What importing the table would do.
@@ -276,9 +105,12 @@ impl Ledger {
         problems: &mut Vec<Problem>,
     ) -> RawRow {
         let mut row = RawRow { kind: kind.register(), line, ..RawRow::default() };
-        let code = columns.iter().position(|column| column.is_some_and(|column| column.field == "code"));
-        let code = code.and_then(|index| record.get(index)).map(unquoted).unwrap_or_default();
-        match known.1.get(code) {
+        let cell = |field: &str| {
+            let place = columns.iter().position(|column| column.is_some_and(|column| column.field == field));
+            place.and_then(|index| record.get(index)).map(unquoted).unwrap_or_default()
+        };
+        let code = kind.known_by(cell("code"), cell("source"));
+        match known.1.get(code.as_ref()) {
             Some(old) if kind.holds(old) => row.fields = to_fields(old, &known.0),
             Some(_) => {
                 row.columns.insert("code".into(), CODE.zh.into());
@@ -400,6 +232,13 @@ fn read_cell(cell: Cell, text: &str) -> Result<Value, String> {
             .find(|(word, zh)| *word == text || *zh == text)
             .map(|(word, _)| json!(word))
             .ok_or_else(|| format!("write {}", words.iter().map(|(_, zh)| *zh).collect::<Vec<_>>().join(", "))),
+        Cell::Words(words) => {
+            let known =
+                |text: &str| words.iter().find(|(word, zh)| *word == text || *zh == text).map(|(word, _)| *word);
+            let found: Option<Vec<&str>> = split(text).map(known).collect();
+            let names = || words.iter().map(|(_, zh)| *zh).collect::<Vec<_>>().join(", ");
+            found.map(|found| json!(found)).ok_or_else(|| format!("write {}; several with ;", names()))
+        }
         Cell::Codes => Ok(json!(split(text).collect::<Vec<_>>())),
         Cell::Line => {
             let point = |text: &str| {
@@ -455,6 +294,10 @@ fn write_cell(column: &Column, fields: &Map<String, Value>) -> String {
             words.iter().find(|(known, _)| known == word).map_or_else(|| word.clone(), |(_, zh)| (*zh).to_owned())
         }
         (Cell::Yes, value) => if value == &json!(true) { "是" } else { "否" }.to_owned(),
+        (Cell::Words(words), Value::Array(items)) => {
+            let name = |item: &Value| words.iter().find(|(known, _)| item == known).map(|(_, zh)| *zh);
+            items.iter().filter_map(name).collect::<Vec<_>>().join(";")
+        }
         (Cell::Codes, Value::Array(codes)) => codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(";"),
         (Cell::Line, Value::Array(points)) => {
             let point = |point: &Value| format!("{} {}", point[0], point[1]);

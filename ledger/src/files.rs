@@ -105,7 +105,7 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Ledger
         let path = entry.map_err(LedgerError::io("read folder", dir))?.path();
         if path.is_dir() && depth < DEPTH_MAX {
             walk(&path, depth + 1, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path.extension().is_some_and(|extension| extension == "toml") && !is_test(&path) {
             found.push(path);
         }
         if found.len() > FILES_MAX {
@@ -113,6 +113,11 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Ledger
         }
     }
     Ok(())
+}
+
+/// `<code>.test.toml`: unit tests beside a rule, which are no registers.
+fn is_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.toml"))
 }
 
 fn read_rule(name: &str, text: &str, facts: &Facts, check: RuleCheck<'_>, problems: &mut Vec<Problem>) -> RawRow {

@@ -11,6 +11,7 @@
 //! | `ledger.edit(&Author, Vec<Object>) -> Vec<Revision>` | checks all, tells all problems at once, writes all or nothing. Id 0 = a new object; a negative id = new too, and other objects of the call may refer to it; the ledger gives the ids |
 //! | `ledger.edit_seen(&Author, seen, Vec<Object>)` | the same, refused with [`LedgerError::Stale`] when one of the objects was changed after revision `seen` |
 //! | `ledger.set_rule(&Author, code, text, active, check)`, `ledger.rollback_rule(&Author, code, version)` | a rule's next version; a rollback is a new version with old text |
+//! | `ledger.write_draft`, `test_draft`, `shadow_draft`, `note_backtest`, `submit_draft`, `approve_draft`, `reject_draft`, `withdraw_draft`, `drafts`, `switch_off_rule` | a rule's way from one person's draft to another person's approval, every step audited |
 //! | `ledger.history(kind, key, limit) -> Vec<Revision>` | an object's revisions, newest first |
 //! | `ledger.unpublished(limit)`, `ledger.mark_published(number, Position)`, `ledger.mark_all_published(&[(number, Position)])`, `ledger.changes()` | the outbox to the journal: append each unpublished revision in order, then mark it; `changes()` is a `watch` of the newest number. Marking twice keeps the earlier position, so a reader of the journal may mark too |
 //! | `ledger.refresh()`, `newest(&mut connection)` | take over what another process changed; whether there is anything |
@@ -38,7 +39,7 @@
 //! - A secret is never in `revision`, `audit`, a log or an error.
 //!
 //! # Tables (component `ledger`)
-//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`, `command`, `downlink_mark`, `claim`, `claim_use`; see `schema*.sql`.
+//! `revision`, `audit`, `person`, `session`, `credential`, `bridge`, `command`, `downlink_mark`, `claim`, `claim_use`, `rule_draft`, `rule_draft_step`; see `schema*.sql`.
 
 mod audit;
 pub mod calendar;
@@ -60,6 +61,7 @@ mod people;
 mod plan;
 mod roles;
 mod rows;
+mod rule_drafts;
 mod rule_versions;
 mod sessions;
 mod store;
@@ -80,6 +82,7 @@ pub use object::ObjectKey;
 pub use people::{Login, LoginError, NewPerson, People, Person};
 pub use plan::{Change, Plan};
 pub use roles::{Permission, Role};
+pub use rule_drafts::{DraftState, DraftStep, RuleDraft, RuleTests};
 pub use sessions::{Session, SessionInfo};
 pub use store::{Author, Ledger, newest};
 pub use terminals::check_name as check_terminal_name;

@@ -40,6 +40,8 @@ pub enum Permission {
     ManageDevices,
     EditLimits,
     EditRules,
+    /// Make live what another person wrote.
+    ApproveRules,
     /// People, sessions of others, audit.
     ManagePeople,
 }
@@ -94,7 +96,9 @@ impl Role {
         match self {
             Self::Administrator => true,
             Self::Vendor => matches!(permission, P::ViewOwnDevices),
-            Self::RuleAuthor => matches!(permission, P::View | P::ViewOwnDevices | P::EditLimits | P::EditRules),
+            Self::RuleAuthor => {
+                matches!(permission, P::View | P::ViewOwnDevices | P::EditLimits | P::EditRules | P::ApproveRules)
+            }
             Self::Viewer | Self::Squadron | Self::Reviewer => matches!(permission, P::View | P::ViewOwnDevices),
             Self::Acceptor => matches!(permission, P::View | P::ViewOwnDevices | P::HandleAlerts),
             Self::Dispatcher => {
@@ -102,7 +106,7 @@ impl Role {
             }
             Self::ShiftLeader => matches!(
                 permission,
-                P::View | P::ViewOwnDevices | P::HandleAlerts | P::CommandDevices | P::EditRegisters
+                P::View | P::ViewOwnDevices | P::HandleAlerts | P::CommandDevices | P::EditRegisters | P::ApproveRules
             ),
         }
     }

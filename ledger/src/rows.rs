@@ -357,6 +357,8 @@ pub(crate) fn by_code(facts: &Facts, kind: &str) -> BTreeMap<String, Object> {
         Object::Subject(row) => Some((row.code.clone(), object)),
         Object::Permit(row) => Some((row.code.clone(), object)),
         Object::Device(row) => Some((row.code.clone(), object)),
+        Object::NightPermit(row) => Some((row.code.clone(), object)),
+        Object::Manifest(row) => Some((format!("{} {}", row.code, row.source.code()), object)),
         _ => None,
     };
     all_of(facts, kind).into_iter().filter_map(named).collect()

@@ -2,8 +2,10 @@
 
 use crate::error::LedgerError;
 use crate::files::RuleCheck;
-use crate::store::{Author, Ledger};
+use crate::store::{Author, Ledger, read_revision};
+use model::facts::Facts;
 use model::register::{Object, Revision, RuleVersion};
+use model::time::IngestTime;
 
 impl Ledger {
     /// Makes a rule's next version; `None` when text and state are what they are already.
@@ -27,6 +29,25 @@ impl Ledger {
         let version = old.map_or(1, |old| old.version + 1);
         let rule = RuleVersion { code: code.to_owned(), version, text: text.to_owned(), active };
         Ok(self.edit_seen(author, facts.revision, vec![Object::Rule(rule)]).await?.pop())
+    }
+
+    /// The registers as they were at a time of ours, and the edits from then until another.
+    pub async fn facts_between(&self, from: IngestTime, to: IngestTime) -> Result<(Facts, Vec<Revision>), LedgerError> {
+        let rows = sqlx::query("SELECT number, at, author, object FROM revision WHERE at < $1 ORDER BY number")
+            .bind(to.as_ms())
+            .fetch_all(&mut *self.db().read().await?)
+            .await?;
+        let (mut facts, mut later) = (Facts::default(), Vec::new());
+        for row in &rows {
+            let revision = read_revision(row)?;
+            // Clocks step back now and then: numbers decide the order, so what follows a later edit is later, too.
+            if revision.at < from && later.is_empty() {
+                facts.apply(&revision);
+            } else {
+                later.push(revision);
+            }
+        }
+        Ok((facts, later))
     }
 
     /// Makes the text of an older version live again, as a new version.

@@ -33,6 +33,7 @@ const TABLES: Component = Component {
         include_str!("schema_2.sql"),
         include_str!("schema_3.sql"),
         include_str!("schema_4.sql"),
+        include_str!("schema_6.sql"),
     ],
 };
 /// Objects one edit may have.
@@ -428,7 +429,7 @@ async fn write_revision(tx: &mut Connection, revision: &Revision) -> Result<(), 
     Ok(())
 }
 
-fn read_revision(row: &database::Row) -> Result<Revision, LedgerError> {
+pub(crate) fn read_revision(row: &database::Row) -> Result<Revision, LedgerError> {
     let number: i64 = row.try_get(0)?;
     let text: String = row.try_get(3)?;
     let corrupt = |error: &dyn std::fmt::Display| LedgerError::Corrupt("revision", format!("{number}: {error}"));

@@ -474,6 +474,20 @@ pub struct RuleVersion {
     pub active: bool,
 }
 
+/// A version that runs in shadow stands beside the live one under a code of its own: `fume-exceedance.shadow`. It makes alerts
+/// that are marked, no cases and no notifications. Codes of rules have no dot, so nothing else looks like it.
+const SHADOW: &str = ".shadow";
+
+/// The code under which a rule runs in shadow.
+pub fn shadow_code(code: &str) -> String {
+    format!("{code}{SHADOW}")
+}
+
+/// The rule that a code runs in shadow; `None` for live ones.
+pub fn shadowed(code: &str) -> Option<&str> {
+    code.strip_suffix(SHADOW)
+}
+
 /// One edit of one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "object", content = "row")]

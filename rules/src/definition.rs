@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{check, duration_ms};
 pub use design::Judged;
 pub(crate) use design::{KINDS, KindRow};
+pub(crate) use nearest::suggestion;
 
 /// One thing wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

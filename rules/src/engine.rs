@@ -340,7 +340,7 @@ impl Engine {
 }
 
 /// The device's protocol when rule scope, subject and device fit together.
-fn in_scope(scope: &Scope, device: DeviceId, subject: SubjectId, facts: &Facts) -> Option<ProtocolKind> {
+pub(crate) fn in_scope(scope: &Scope, device: DeviceId, subject: SubjectId, facts: &Facts) -> Option<ProtocolKind> {
     let subject = facts.subjects.get(&subject)?;
     let device = facts.devices.get(&device)?;
     let has = |list: &[String], word: &str| list.is_empty() || list.iter().any(|known| known == word);

@@ -8,6 +8,8 @@
 //! | [`Engine::save`] / [`Engine::restore`] | state as rows of bytes, dirty ones only; restored byte-exactly |
 //! | [`Engine::rules`], [`Engine::rule`] | the newest versions as compiled; a version judges event times from its activation on |
 //! | [`Engine::explain`] | whether a subject is judged now, and if not, why |
+//! | [`unit_test::run`] | the tests beside a rule: what devices say and the episodes that must stand |
+//! | [`diff`] | what two versions do differently, setting by setting |
 //! | [`Engine::why`] | each operand of a rule for a subject at an event time |
 //! | [`Engine::standing`] | the episodes that stand and may still change |
 //! | [`Engine::counters`] | what was counted and not judged |
@@ -20,10 +22,14 @@
 //! Data later than the horizon is counted, never judged. The definitions per kind are in `engine/exceedance.rs`,
 //! `engine/presence.rs` (offline) and `engine/route.rs`.
 
+pub mod backtest;
 pub mod definition;
+mod diff;
 pub mod engine;
 pub mod explain;
+pub mod unit_test;
 
 pub use definition::{CaseSpec, CompiledRule, Kind, Problem, check};
+pub use diff::{Difference, diff, duration};
 pub use engine::{Counters, Engine, StateError, StateRow};
 pub use explain::{Explanation, JudgedState, NotJudged, Operand, Why};

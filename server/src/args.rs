@@ -3,6 +3,10 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+mod rules;
+
+pub(crate) use rules::{Diff as RuleDiff, Files as RuleFiles, Rules};
+
 #[derive(Debug, Parser)]
 #[command(
     name = "lantian",
@@ -82,6 +86,9 @@ depends on it: once a person has closed a case, a later episode opens another on
     /// Modbus from the command line.
     #[command(subcommand)]
     Modbus(Modbus),
+    /// Write rules without fear: check, test, try on stored data, see what changes, ask why.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Version, formats on disk.
     Version,
 }

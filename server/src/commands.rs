@@ -21,6 +21,7 @@ mod downlink;
 mod explain;
 mod modbus;
 mod replay;
+mod rules;
 
 pub(crate) use backup::lock;
 pub(crate) use replay::text as dump_text;
@@ -56,6 +57,7 @@ pub(crate) fn read_config(path: Option<&Path>, command: &Command) -> Result<Conf
 pub(crate) fn without_config(command: &Command) -> Option<Result<()>> {
     match command {
         Command::Explain(arguments) => Some(explain::run(arguments)),
+        Command::Rules(arguments) => rules::without_config(arguments),
         _ => None,
     }
 }
@@ -161,6 +163,7 @@ async fn with_registers(command: Command, config: &Config) -> Result<()> {
         Command::Bridge(Bridge::Add(bridge)) => add_bridge(&stores, bridge).await,
         Command::Apply(apply) => apply_dir(&stores, &apply).await,
         Command::Export { dir, force } => export(&stores, &dir, force).await,
+        Command::Rules(wanted) => rules::with_registers(&stores, &wanted).await,
         Command::Dump(wanted) => replay::dump(&stores, wanted.part()).await,
         Command::Serve
         | Command::Replay(_)
@@ -300,7 +303,7 @@ async fn rotate(stores: &Stores, code: &str, terminal: Option<&str>) -> Result<(
 
 /// The check of a rule's text that the registers use.
 pub(crate) fn check_rule(text: &str) -> Vec<ledger::Problem> {
-    match rules::check(text) {
+    match ::rules::check(text) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.into_iter().map(|p| ledger::Problem::new(p.place.clone(), p.to_string())).collect(),
     }

@@ -217,7 +217,7 @@ fn bind<'q>(statement: Query<'q>, query: &AlertQuery) -> Query<'q> {
 
 macro_rules! alert_where {
     () => {
-        " FROM alert WHERE ($1 = '' OR $1 LIKE '%,' || state || ',%') AND ($2 = '' OR rule = $2) AND ($3 = '' OR class = $3) \
+        " FROM alert WHERE ($1 = '' OR $1 LIKE '%,' || state || ',%') AND (($2 = '' AND rule NOT LIKE '%.shadow') OR rule = $2) AND ($3 = '' OR class = $3) \
          AND ($4 = 0 OR subject = $4) AND ($5 = 0 OR office = $5) AND ($6 = 0 OR case_id = $6) \
          AND ($7 = '' OR $7 LIKE '%,' || CAST(device AS TEXT) || ',%') AND seq > $8 \
          AND ($9 = 0 OR assignee = $9)"

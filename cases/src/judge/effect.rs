@@ -6,7 +6,7 @@ use model::episode::{Episode, EpisodeChange};
 use model::facts::Facts;
 use model::geo::Wgs84;
 use model::id::{GridId, OfficeId};
-use model::register::Grid;
+use model::register::{Grid, shadowed};
 use model::stream::Item;
 use model::time::IngestTime;
 use rules::definition::{Exceedance, Kind};
@@ -47,14 +47,14 @@ impl Effect {
         let case = rule
             .as_ref()
             .and_then(|rule| rule.case.as_ref())
-            .filter(|_| matches!(change, EpisodeChange::Settled { .. }));
+            .filter(|_| matches!(change, EpisodeChange::Settled { .. }) && shadowed(&episode.rule).is_none());
         let review_due = case.map(|case| deadline(facts, at, case.review_minutes));
         Self {
             at,
             subject_name: subject.map_or_else(|| episode.subject.to_string(), |subject| subject.name.clone()),
             grid: grid.map(|grid| grid.id),
             office: grid.map(|grid| grid.office),
-            details: rule.as_ref().map_or(Value::Null, |rule| details(rule, episode, facts)),
+            details: rule.as_ref().map_or(Value::Null, |rule| in_shadow(details(rule, episode, facts), &episode.rule)),
             review_due,
             rule,
             change,
@@ -76,6 +76,14 @@ pub(crate) fn journal_time(item: &Item) -> IngestTime {
         Item::Revision { revision, .. } => revision.at,
         Item::Outage { outage, .. } => outage.to,
     }
+}
+
+/// Alerts of a version that runs in shadow say so.
+fn in_shadow(mut details: Value, rule: &str) -> Value {
+    if let (Some(object), Some(_)) = (details.as_object_mut(), shadowed(rule)) {
+        object.insert("shadow".into(), json!(true));
+    }
+    details
 }
 
 fn details(rule: &CompiledRule, episode: &Episode, facts: &Facts) -> Value {

@@ -140,7 +140,10 @@ async fn apply(
 ) -> Result<(), JudgeError> {
     let episode = effect.change.episode();
     let id = AlertId(episode.id.0);
-    touched.alerts.insert(id.0);
+    // What runs in shadow rings no bell and lights no map.
+    if model::register::shadowed(&episode.rule).is_none() {
+        touched.alerts.insert(id.0);
+    }
     match &effect.change {
         EpisodeChange::Raised { .. } => {
             raise(tx, effect, episode).await?;

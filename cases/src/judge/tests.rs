@@ -135,6 +135,37 @@ fn a_cap_keeps_a_rule_from_flooding_and_is_counted() {
 }
 
 #[test]
+fn what_runs_in_shadow_makes_marked_alerts_no_case_and_no_noise() {
+    both(async |db| {
+        let (mut facts, items) = (facts(1, 200), journal(1));
+        let live = Arc::clone(&facts.rules["fume-exceedance"]);
+        let code = model::register::shadow_code(&live.code);
+        let object =
+            Object::Rule(RuleVersion { code: code.clone(), version: 1, text: live.text.clone(), active: true });
+        let (number, at) = (facts.revision + 1, crate::judge::journal_time(&items[0]));
+        facts.apply(&Revision { number, at, author: "test".into(), object });
+        let mut judge = judge(&db, &facts).await;
+        let mut pushed = judge.handle().subscribe();
+        judge.on_batch(batch(&items)).await.unwrap();
+        while let Ok(event) = pushed.try_recv() {
+            assert!(!matches!(event, LiveEvent::Alert(told) if told.alert.rule == code));
+        }
+        let cases = Cases::new(db);
+        let of = |rule: &str| AlertQuery { rule: Some(rule.to_owned()), ..AlertQuery::default() };
+        let (shadow, real) = (cases.alerts(&of(&code)).await.unwrap(), cases.alerts(&of(&live.code)).await.unwrap());
+        let bounds = |page: &crate::dto::Page<crate::dto::AlertRow>| -> Vec<_> {
+            page.rows.iter().map(|row| (row.episode.start, row.episode.end, row.episode.extreme.to_bits())).collect()
+        };
+        assert_eq!(bounds(&shadow), bounds(&real));
+        assert!(shadow.rows.iter().all(|row| row.details["shadow"] == true && row.case.is_none()));
+        let query = CaseQuery { rule: Some(code.clone()), ..CaseQuery::default() };
+        assert_eq!(cases.list(&query).await.unwrap().total, 0);
+        let all = cases.alerts(&AlertQuery::default()).await.unwrap();
+        assert!(all.rows.iter().all(|row| row.rule != code), "lists leave it out unless it is asked for");
+    });
+}
+
+#[test]
 fn a_crash_before_the_state_was_committed_tells_nothing_twice() {
     both(async |db| {
         let (facts, items) = (facts(1, 200), journal(1));

@@ -22,7 +22,8 @@ super::words::mirror! {
     /// What the person may do; the page shows nothing else, the server checks again. Moves of cases are in each case's
     /// `allowed_moves`.
     Capability = ledger::Permission {
-        View, ViewOwnDevices, HandleAlerts, CommandDevices, EditRegisters, ManageDevices, EditLimits, EditRules, ManagePeople
+        View, ViewOwnDevices, HandleAlerts, CommandDevices, EditRegisters, ManageDevices, EditLimits, EditRules, ApproveRules,
+        ManagePeople
     }
 }
 

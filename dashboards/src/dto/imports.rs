@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 super::words::mirror! {
     /// Which register a table is of.
-    ImportKind = ledger::CsvKind { Restaurants, Sites, Trucks, Devices, Installations, Permits }
+    ImportKind = ledger::CsvKind { Restaurants, Sites, Trucks, Devices, Installations, Permits, Cleanings, Manifests, NightPermits }
 }
 
 #[derive(Debug, Clone, Deserialize, IntoParams)]

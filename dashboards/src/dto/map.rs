@@ -17,6 +17,8 @@ pub struct MapData {
     pub attribution: String,
     pub subjects: Vec<MapSubject>,
     pub corridors: Vec<MapCorridor>,
+    /// Those whose span has begun and not ended.
+    pub areas: Vec<super::papers::AreaRow>,
     pub grids: Vec<MapOutline>,
     pub trucks: Vec<TruckFix>,
 }

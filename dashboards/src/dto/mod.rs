@@ -20,6 +20,7 @@ pub mod live;
 pub mod map;
 pub mod notify;
 pub mod overview;
+pub mod papers;
 pub mod pictures;
 pub mod quarantine;
 pub mod registers;

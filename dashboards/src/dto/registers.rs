@@ -67,12 +67,23 @@ pub struct LimitRevision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// 1 = Monday … 7 = Sunday; empty = every day.
+    /// 1 = Monday … 7 = Sunday, 8 = public holiday; empty = every day.
     #[serde(default)]
     pub weekdays: Vec<u8>,
     /// Minutes after midnight, Beijing time.
     pub from_minute: u16,
     pub to_minute: u16,
+}
+
+/// A permit does not hold from `from` until `to`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PermitSuspension {
+    pub from: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Time>,
+    #[serde(default)]
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -90,7 +101,11 @@ pub struct PermitRow {
     pub valid_from: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<Time>,
+    /// At all times.
     pub suspended: bool,
+    pub suspensions: Vec<PermitSuspension>,
+    /// Withdrawn, or inside one of the suspensions.
+    pub suspended_now: bool,
 }
 
 /// A new permit, or with `id` the next edit of it.
@@ -114,6 +129,9 @@ pub struct PutPermit {
     pub valid_to: Option<Time>,
     #[serde(default)]
     pub suspended: bool,
+    /// Absent: as they are.
+    #[serde(default)]
+    pub suspensions: Option<Vec<PermitSuspension>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

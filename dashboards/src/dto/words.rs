@@ -87,6 +87,23 @@ impl SubjectKind {
             D::Truck { .. } => Self::Truck,
         }
     }
+
+    /// As the registers write it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Restaurant => "restaurant",
+            Self::Site => "site",
+            Self::Gate => "gate",
+            Self::DisposalSite => "disposal_site",
+            Self::Truck => "truck",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Restaurant, Self::Site, Self::Gate, Self::DisposalSite, Self::Truck]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
 }
 
 /// Whether a device is heard.

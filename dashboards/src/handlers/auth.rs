@@ -146,7 +146,7 @@ fn refused(state: &AppState, error: LoginError) -> ApiError {
 }
 
 const LANGUAGE: &str = "lantian_language";
-const PERMISSIONS: [Permission; 9] = [
+const PERMISSIONS: [Permission; 10] = [
     Permission::View,
     Permission::ViewOwnDevices,
     Permission::HandleAlerts,
@@ -155,5 +155,6 @@ const PERMISSIONS: [Permission; 9] = [
     Permission::ManageDevices,
     Permission::EditLimits,
     Permission::EditRules,
+    Permission::ApproveRules,
     Permission::ManagePeople,
 ];

@@ -65,7 +65,7 @@ fn route(facts: &Facts, device: &Device, permit: PermitId, now: EventTime) -> Ap
     if !permit.trucks.contains(&installed.subject) {
         return Err(wrong("the permit is not for the truck that the device is on"));
     }
-    if permit.suspended || permit.valid_to.is_some_and(|end| end <= now) {
+    if permit.is_suspended(now) || permit.valid_to.is_some_and(|end| end <= now) {
         return Err(wrong("the permit is suspended or over"));
     }
     Ok(route_of(permit))

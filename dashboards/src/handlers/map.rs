@@ -5,13 +5,15 @@ use crate::dto::map::{MapCorridor, MapData, MapOutline, MapSubject, TruckFix};
 use crate::dto::words::SubjectKind;
 use crate::extract::Json;
 use crate::state::AppState;
+use crate::view::papers::Paper as _;
 use crate::view::subject::{Installed, current, outline};
-use crate::view::{device, refs, registers};
+use crate::view::{device, refs};
 use axum::extract::State;
 use ingest::live::LiveFilter;
 use model::facts::Facts;
-use model::register::SubjectDetails;
+use model::register::{Notice, Permit, Stops, SubjectDetails};
 use model::time::{EventTime, IngestTime};
+use std::sync::Arc;
 
 pub(crate) async fn map(State(state): State<AppState>) -> Json<MapData> {
     let now = state.now();
@@ -48,8 +50,8 @@ pub(crate) async fn map(State(state): State<AppState>) -> Json<MapData> {
             trucks: permit.trucks.iter().map(|id| id.0).collect(),
             valid_from: permit.valid_from.into(),
             valid_to: permit.valid_to.map(Into::into),
-            suspended: permit.suspended,
-            open_now: registers::open_at(permit, at),
+            suspended: permit.is_suspended(at),
+            open_now: facts.permit_holds(permit, at) && stopped(&facts, permit, at).is_none(),
         })
         .collect();
     let grids = facts
@@ -65,9 +67,16 @@ pub(crate) async fn map(State(state): State<AppState>) -> Json<MapData> {
         attribution: state.config.attribution.clone(),
         subjects,
         corridors,
+        areas: facts.areas_at(at).map(|area| area.row(&facts, at)).collect(),
         grids,
         trucks: trucks(&state, &facts, now),
     })
+}
+
+/// The notice that stops the trucks of a permit: where its site is, or in the whole district.
+fn stopped<'a>(facts: &'a Facts, permit: &Permit, at: EventTime) -> Option<&'a Arc<Notice>> {
+    let grid = permit.site.and_then(|site| facts.grid_of(site)).map(|grid| grid.id);
+    facts.stopped_at(Stops::MuckTransport, grid, at)
 }
 
 /// The newest fix of every truck.

@@ -18,6 +18,7 @@ pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod notify;
 pub(crate) mod overview;
+pub(crate) mod papers;
 pub(crate) mod pictures;
 pub(crate) mod quarantine;
 pub(crate) mod registers;

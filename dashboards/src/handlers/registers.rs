@@ -91,8 +91,12 @@ pub(crate) async fn permits(
             })
     };
     let found: Vec<_> = facts.permits.values().filter(|row| fits(row)).collect();
-    let items: Vec<_> =
-        found.iter().filter(|row| row.id.0 > after).take(size).map(|row| registers::permit(&facts, row)).collect();
+    let items: Vec<_> = found
+        .iter()
+        .filter(|row| row.id.0 > after)
+        .take(size)
+        .map(|row| registers::permit(&facts, row, state.event_now()))
+        .collect();
     let last = found.last().map(|row| row.id.0);
     let next = items.last().filter(|item| Some(item.id) != last).map(|item| item.id.to_string());
     Ok(Json(Page { items, next, total: Some(found.len() as u64) }))
@@ -101,7 +105,7 @@ pub(crate) async fn permits(
 pub(crate) async fn permit(State(state): State<AppState>, Id(id): Id) -> ApiResult<Json<PermitRow>> {
     let facts = state.facts();
     let row = facts.permits.get(&PermitId(id)).ok_or_else(ApiError::not_found)?;
-    Ok(Json(registers::permit(&facts, row)))
+    Ok(Json(registers::permit(&facts, row, state.event_now())))
 }
 
 pub(crate) async fn put_permit(
@@ -126,7 +130,10 @@ pub(crate) async fn put_permit(
         valid_from: put.valid_from.into(),
         valid_to: put.valid_to.map(Into::into),
         suspended: put.suspended,
-        suspensions: old.map(|old| old.suspensions.clone()).unwrap_or_default(),
+        suspensions: match put.suspensions {
+            Some(rows) => rows.into_iter().map(registers::suspension_in).collect(),
+            None => old.map(|old| old.suspensions.clone()).unwrap_or_default(),
+        },
     };
     let revisions = state.ledger.edit(&caller.author(), vec![Object::Permit(permit)]).await?;
     let id = match revisions.first().map(|revision| &revision.object) {
@@ -134,7 +141,11 @@ pub(crate) async fn put_permit(
         _ => id,
     };
     let facts = state.facts();
-    facts.permits.get(&id).map(|row| Json(registers::permit(&facts, row))).ok_or_else(ApiError::not_found)
+    facts
+        .permits
+        .get(&id)
+        .map(|row| Json(registers::permit(&facts, row, state.event_now())))
+        .ok_or_else(ApiError::not_found)
 }
 
 /// A vendor is shown the profiles its own devices use.

@@ -76,7 +76,7 @@ fn detail(state: &AppState, id: SubjectId) -> ApiResult<SubjectDetail> {
         .permits
         .values()
         .filter(|permit| permit.trucks.contains(&id) || permit.site == Some(id) || permit.disposal_site == Some(id))
-        .map(|permit| registers::permit(&facts, permit))
+        .map(|permit| registers::permit(&facts, permit, state.event_now()))
         .collect();
     let gate_of = |row: &Subject| matches!(row.details, SubjectDetails::Gate { site } if site == id);
     let fix = devices.iter().find_map(|device| {

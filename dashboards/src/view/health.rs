@@ -11,7 +11,9 @@ use crate::state::{AppState, BrokerState};
 use crate::view::alert::Rules;
 use crate::view::device;
 use ingest::journal;
+use model::register::NoticeLevel;
 use model::stream::Outage;
+use model::time::EventTime;
 use std::collections::BTreeMap;
 
 pub(crate) fn outage(row: &Outage) -> OutageRow {
@@ -125,6 +127,7 @@ fn banners(state: &AppState, health: &Health) -> Vec<Banner> {
     if waiting > 0 {
         add(Level::Info, "quarantine_waiting", waiting.to_string());
     }
+    papers(state, &mut add);
     if health.demo {
         add(Level::Info, "demo", String::new());
     }
@@ -136,6 +139,23 @@ fn banners(state: &AppState, health: &Health) -> Vec<Banner> {
         })
     });
     banners
+}
+
+/// Pollution notices in force, and maintenance of everything: what they stop goes for everybody.
+fn papers(state: &AppState, add: &mut impl FnMut(Level, &str, String)) {
+    let (facts, now) = (state.facts(), state.event_now());
+    let mut notices: Vec<_> = facts.notices_at(now).collect();
+    notices.sort_by_key(|notice| std::cmp::Reverse((notice.level, notice.id)));
+    for notice in notices.into_iter().take(NOTICES_SHOWN) {
+        let level = if notice.level == NoticeLevel::Red { Level::Error } else { Level::Warning };
+        let stops: Vec<_> = notice.stops.iter().map(|work| work.code()).collect();
+        let until = notice.valid_to.map(EventTime::to_rfc3339).unwrap_or_default();
+        add(level, &format!("notice_{}", notice.level.code()), format!("{}|{}|{until}", notice.code, stops.join(",")));
+    }
+    if let Some(row) = facts.maintenance_at(None, None, now) {
+        let until = row.valid_to.map(EventTime::to_rfc3339).unwrap_or_default();
+        add(Level::Info, "maintenance", format!("{}|{until}", row.why.replace('|', " ")));
+    }
 }
 
 /// The numbers of the first page.
@@ -162,6 +182,8 @@ pub(crate) async fn kpi(state: &AppState) -> ApiResult<Kpi> {
     })
 }
 
+/// Banners of notices, the strictest first.
+const NOTICES_SHOWN: usize = 3;
 /// Seconds of lag before a banner says so.
 const LAG_SECONDS: f64 = 10.0;
 /// Entries the projection may be behind in good order.

@@ -6,6 +6,7 @@ pub(crate) mod cover;
 pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod limit;
+pub(crate) mod papers;
 pub(crate) mod picture;
 pub(crate) mod refs;
 pub(crate) mod registers;

@@ -16,6 +16,7 @@ mod devices;
 mod live;
 mod openapi;
 mod page;
+mod papers;
 mod pictures;
 mod registers;
 mod roles;

@@ -14,6 +14,7 @@
 //! A (device, kind, hour) that was sealed in more than [`ChunkConfig::parts_max`] parts, or whose hour is over, is merged in the background;
 //! until then a query reads each part. Known cost: parts from before a restart are merged only when their bucket is sealed again.
 
+mod columns;
 mod head;
 mod pack;
 mod query;
@@ -23,6 +24,7 @@ mod seal;
 mod series;
 mod sql;
 
+pub use columns::Columns;
 pub use retention::QuarantineRetention;
 pub use seal::Sealer;
 pub(crate) use seal::Swap;

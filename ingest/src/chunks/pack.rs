@@ -12,6 +12,7 @@
 //! Numbers are little-endian. A value column holds the rows that have the value; presence is a bit a row (absent when all have it), flags a byte
 //! a present row (absent when all are normal). What is read is bit for bit what was written.
 
+use super::Columns;
 use super::row::{Extras, verdict_of};
 use model::envelope::Position;
 use model::geo::Wgs84;
@@ -270,9 +271,7 @@ impl Chunk {
             if (found, kind) == (quantity, statistic as u8) {
                 return reader.values(rows).map(Some);
             }
-            let present = reader.presence(rows)?.len();
-            reader.flags(present)?;
-            reader.skip_column()?;
+            reader.skip_values(rows)?;
         }
         Ok(None)
     }
@@ -283,6 +282,17 @@ impl Chunk {
         device: DeviceId,
         kind: RecordKind,
         partition: u16,
+    ) -> Result<Vec<SettledRecord>, Damage> {
+        self.picked(device, kind, partition, None)
+    }
+
+    /// All records with the wanted parts alone; `None`: all parts.
+    pub(super) fn picked(
+        &self,
+        device: DeviceId,
+        kind: RecordKind,
+        partition: u16,
+        wanted: Option<&Columns>,
     ) -> Result<Vec<SettledRecord>, Damage> {
         let mut reader = Reader(&self.body);
         let rows = reader.rows()?;
@@ -303,6 +313,10 @@ impl Chunk {
         }
         for _ in 0..reader.u16()? {
             let (quantity, statistic) = (Quantity(reader.u16()?), reader.u8()?);
+            if wanted.is_some_and(|wanted| !wanted.quantities.contains(&quantity)) {
+                reader.skip_values(rows)?;
+                continue;
+            }
             let statistic = Statistic::from_u8(statistic).ok_or("statistic")?;
             let column = reader.values(rows)?;
             for ((row, flag), value) in column.rows.into_iter().zip(column.flags).zip(column.numbers) {
@@ -310,7 +324,13 @@ impl Chunk {
                 record.body.values.push(Value { quantity, statistic, flag, value });
             }
         }
+        if wanted.is_some_and(|wanted| !wanted.fixes && !wanted.happenings) {
+            return Ok(records);
+        }
         reader.fixes(rows, &mut records)?;
+        if wanted.is_some_and(|wanted| !wanted.happenings) {
+            return Ok(records);
+        }
         for _ in 0..reader.u32()? {
             let (row, length) = (reader.u32()?, reader.u32()?);
             let extras: Extras = serde_json::from_slice(reader.bytes(length)?).map_err(|_| "extras")?;
@@ -406,6 +426,15 @@ impl<'a> Reader<'a> {
         let flags = self.flags(rows.len())?;
         let numbers = self.numbers(rows.len())?;
         Ok(ValueColumn { rows, flags, numbers })
+    }
+
+    fn skip_values(&mut self, rows: usize) -> Result<(), Damage> {
+        if self.u8()? != 0 {
+            self.bytes(rows.div_ceil(8))?;
+        }
+        let flags = self.u32()?;
+        self.bytes(flags)?;
+        self.skip_column()
     }
 
     fn fixes(&mut self, rows: usize, records: &mut [SettledRecord]) -> Result<(), Damage> {

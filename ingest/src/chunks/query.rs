@@ -431,7 +431,7 @@ pub(super) fn open(chunk: &StoredChunk, partition: u16) -> Result<Vec<SettledRec
 }
 
 /// One record a key, the one at the latest position (of one position: the last), by (time, slot, kind).
-fn latest_versions(mut records: Vec<SettledRecord>) -> Vec<SettledRecord> {
+pub(super) fn latest_versions(mut records: Vec<SettledRecord>) -> Vec<SettledRecord> {
     records.sort_by_key(|record| (record.key.at, record.key.kind, record.key.slot, record.position));
     let mut shown: Vec<SettledRecord> = Vec::with_capacity(records.len());
     for record in records {

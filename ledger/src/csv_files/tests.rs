@@ -99,6 +99,12 @@ fn every_table_exports_to_what_imports_to_no_change() {
                 CsvKind::Permits,
                 "编码,车辆,工地,路线,半宽米,时段,起始\np1,t1;豫A12345,s1,113.5 34.8; 113.52 34.81,60,22:00-06:00;1,2 12:00-13:00,2026-01-01\n",
             ),
+            (CsvKind::Cleanings, "餐馆,清洗时间,清洗部位\nr1,2026-01-01,净化器;烟道\n"),
+            (
+                CsvKind::Manifests,
+                "联单号,来源,车辆,工地,准运证,装车时间,方量\nL-1,司机,豫A12345,s1,p1,2026-01-02 21:00,12.5\n",
+            ),
+            (CsvKind::NightPermits, "证明编号,工地,时段,起始,截止\n夜-1,s1,22:00-02:00,2026-01-01,2026-01-05\n"),
         ];
         for (kind, table) in tables {
             let quoted = table.replace("22:00-06:00;1,2 12:00-13:00", "\"22:00-06:00;1,2 12:00-13:00\"");
@@ -115,5 +121,38 @@ fn every_table_exports_to_what_imports_to_no_change() {
         }
         let sites = String::from_utf8(rig.ledger.export_csv(CsvKind::Sites).unwrap()).unwrap();
         assert!(sites.contains("'=cmd()"), "{sites}");
+    });
+}
+
+#[test]
+fn cleaning_records_and_manifests_come_from_a_spreadsheet_and_twice_is_once() {
+    both(async |db| {
+        let rig = rig(db).await;
+        rig.ledger.apply_csv(&author(), CsvKind::Restaurants, GOOD.as_bytes()).await.unwrap();
+        rig.ledger.edit(&author(), vec![truck(0, "豫A1")]).await.unwrap();
+        let cleanings = "餐馆,清洗时间,清洗部位,清洗单位\nr1,2026-11-01,净化器;集气罩,合成清洗\nr2,2026/11/2,烟道,\nr1,2026-11-01 09:30,风机,\n";
+        for (new, unchanged) in [(3, 0), (0, 3)] {
+            let plan = rig.ledger.apply_csv(&author(), CsvKind::Cleanings, cleanings.as_bytes()).await.unwrap();
+            assert_eq!((plan.new.len(), plan.unchanged, plan.changed.len()), (new, unchanged, 0), "{plan:#?}");
+        }
+        let table = String::from_utf8(rig.ledger.export_csv(CsvKind::Cleanings).unwrap()).unwrap();
+        assert!(table.contains("r1,2026-11-01,净化器;集气罩,合成清洗,,,\n"), "{table}");
+        let loads =
+            "联单号,来源,车辆,装车时间,方量\nL-1,司机,豫A1,2026-11-20 21:00,12.5\nL-1,定位,豫A1,2026-11-20 21:02,\n";
+        let plan = rig.ledger.apply_csv(&author(), CsvKind::Manifests, loads.as_bytes()).await.unwrap();
+        assert_eq!(plan.new.len(), 2);
+        // The dump site writes when it was unloaded; what the site wrote stays.
+        let unloaded = "联单号,来源,车辆,装车时间,卸车时间\nL-1,司机,豫A1,2026-11-20 21:00,2026-11-20 21:55\n";
+        let plan = rig.ledger.apply_csv(&author(), CsvKind::Manifests, unloaded.as_bytes()).await.unwrap();
+        assert_eq!((plan.changed.len(), plan.new.len()), (1, 0), "{plan:#?}");
+        let facts = rig.ledger.facts_now();
+        let first = facts.manifests.values().next().unwrap();
+        assert_eq!((first.volume_m3, first.unloaded_at.is_some()), (Some(12.5), true));
+        let bad = "餐馆,清洗时间,清洗部位\nr9,昨天,地板\n";
+        let plan = rig.ledger.plan_csv(CsvKind::Cleanings, bad.as_bytes()).unwrap();
+        let told: Vec<String> = plan.problems.iter().map(|p| format!("{}|{}|{}", p.line, p.place, p.message)).collect();
+        assert!(told.iter().any(|one| one.starts_with("2|清洗时间|\"昨天\": write a date")), "{told:#?}");
+        assert!(told.iter().any(|one| one.starts_with("2|清洗部位|\"地板\": write 集气罩, 烟道")), "{told:#?}");
+        assert!(told.iter().any(|one| one.starts_with("2|餐馆|there is no subject")), "{told:#?}");
     });
 }

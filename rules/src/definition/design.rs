@@ -78,6 +78,11 @@ impl Judged {
         self.design.quantity()
     }
 
+    /// See [`Design::reads`].
+    pub(crate) fn reads(&self) -> Reads {
+        self.design.reads()
+    }
+
     /// By what its observations are put together.
     pub fn key(&self) -> Key {
         self.design.key()

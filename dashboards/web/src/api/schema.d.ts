@@ -144,6 +144,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/areas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Areas of the map
+         * @description Needs `view`.
+         */
+        get: operations["get_areas"];
+        /**
+         * New area, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_areas"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/assignees": {
         parameters: {
             query?: never;
@@ -278,6 +302,30 @@ export interface paths {
          * @description Needs a login.
          */
         post: operations["post_auth_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backgrounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Background stations
+         * @description Needs `view`.
+         */
+        get: operations["get_backgrounds"];
+        /**
+         * New background station, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_backgrounds"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -422,6 +470,30 @@ export interface paths {
          * @description Needs `manage_devices`.
          */
         post: operations["post_claims_id_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cleanings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Cleaning records
+         * @description Needs `view`.
+         */
+        get: operations["get_cleanings"];
+        /**
+         * New cleaning record, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_cleanings"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -908,6 +980,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/maintenances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Maintenance windows
+         * @description Needs `view`.
+         */
+        get: operations["get_maintenances"];
+        /**
+         * New maintenance window, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_maintenances"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/manifests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Manifests
+         * @description Needs `view`.
+         */
+        get: operations["get_manifests"];
+        /**
+         * New manifest, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_manifests"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/map": {
         parameters: {
             query?: never;
@@ -921,6 +1041,54 @@ export interface paths {
          */
         get: operations["get_map"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/night-permits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Night work permits
+         * @description Needs `view`.
+         */
+        get: operations["get_night-permits"];
+        /**
+         * New night work permit, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_night-permits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pollution notices
+         * @description Needs `view`.
+         */
+        get: operations["get_notices"];
+        /**
+         * New notice, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_notices"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1484,6 +1652,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open hours and meal peaks
+         * @description Needs `view`.
+         */
+        get: operations["get_schedules"];
+        /**
+         * New schedule, or the next edit of one
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_schedules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -1791,6 +1983,40 @@ export interface components {
             needs_reason: boolean;
             to: components["schemas"]["CaseState"];
         };
+        AreaCircle: {
+            centre: components["schemas"]["Place"];
+            /** Format: double */
+            radius_m: number;
+        };
+        /**
+         * @description What an area is for.
+         * @enum {string}
+         */
+        AreaPurpose: "no_go" | "parking" | "temporary_dump" | "speed" | "transfer" | "sensitive";
+        AreaRow: {
+            circle?: components["schemas"]["AreaCircle"] | null;
+            code: string;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description In force, and inside one of its windows. */
+            open_now: boolean;
+            /** @description Outer ring, first point not repeated; empty when it is a circle. */
+            outline: components["schemas"]["Place"][];
+            purpose: components["schemas"]["AreaPurpose"];
+            /** Format: double */
+            speed_limit_kmh?: number | null;
+            standing: components["schemas"]["Standing"];
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            windows: components["schemas"]["Window"][];
+        };
+        AreaRowPage: {
+            items: components["schemas"]["AreaRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
         /** @description The payload is on disk. Records are settled after this answer: they may still be duplicates, or be quarantined. */
         Arrived: {
             position: components["schemas"]["JournalPlace"];
@@ -1838,6 +2064,25 @@ export interface components {
         };
         AuditRowPage: {
             items: components["schemas"]["AuditRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        BackgroundRow: {
+            device?: components["schemas"]["DeviceRef"] | null;
+            /** Format: int64 */
+            id: number;
+            /** @description A quantity's code. */
+            quantity: string;
+            /** @description A prefix of grid codes; empty = any. */
+            region: string;
+            source: string;
+            standing: components["schemas"]["Standing"];
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+        };
+        BackgroundRowPage: {
+            items: components["schemas"]["BackgroundRow"][];
             next?: string;
             /** Format: int64 */
             total?: number;
@@ -1896,7 +2141,7 @@ export interface components {
          *     `allowed_moves`.
          * @enum {string}
          */
-        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "manage_people";
+        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "approve_rules" | "manage_people";
         CaseCount: {
             /** Format: int64 */
             count: number;
@@ -2078,6 +2323,29 @@ export interface components {
             /** Format: int32 */
             uses_max: number;
             vendor: string;
+        };
+        /**
+         * @description What was cleaned.
+         * @enum {string}
+         */
+        CleaningPart: "hood" | "duct" | "purifier" | "fan";
+        CleaningRow: {
+            cleaned_at: components["schemas"]["Time"];
+            cleaned_by: string;
+            /** Format: int64 */
+            id: number;
+            note: string;
+            parts: components["schemas"]["CleaningPart"][];
+            /** @description `sha256:…` of a picture that is kept, or where the paper lies. */
+            picture: string;
+            subject?: components["schemas"]["SubjectRef"] | null;
+            void: boolean;
+        };
+        CleaningRowPage: {
+            items: components["schemas"]["CleaningRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
         };
         ClockHealth: {
             last_tick?: components["schemas"]["Time"] | null;
@@ -2559,7 +2827,7 @@ export interface components {
          * @description Which register a table is of.
          * @enum {string}
          */
-        ImportKind: "restaurants" | "sites" | "trucks" | "devices" | "installations" | "permits";
+        ImportKind: "restaurants" | "sites" | "trucks" | "devices" | "installations" | "permits" | "cleanings" | "manifests" | "night_permits";
         ImportReport: {
             /** Format: int64 */
             added: number;
@@ -2891,6 +3159,49 @@ export interface components {
             /** @description Empty: without a log-in. */
             user?: string;
         };
+        /** @description Of a device, of a subject, or of everything when neither is named. */
+        MaintenanceRow: {
+            device?: components["schemas"]["DeviceRef"] | null;
+            /** Format: int64 */
+            id: number;
+            standing: components["schemas"]["Standing"];
+            subject?: components["schemas"]["SubjectRef"] | null;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            why: string;
+        };
+        MaintenanceRowPage: {
+            items: components["schemas"]["MaintenanceRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        ManifestRow: {
+            code: string;
+            disposal_site?: components["schemas"]["SubjectRef"] | null;
+            /** Format: int64 */
+            id: number;
+            loaded_at: components["schemas"]["Time"];
+            permit?: components["schemas"]["NamedRef"] | null;
+            site?: components["schemas"]["SubjectRef"] | null;
+            source: components["schemas"]["ManifestSource"];
+            truck?: components["schemas"]["SubjectRef"] | null;
+            unloaded_at?: components["schemas"]["Time"] | null;
+            void: boolean;
+            /** Format: double */
+            volume_m3?: number | null;
+        };
+        ManifestRowPage: {
+            items: components["schemas"]["ManifestRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        /**
+         * @description Who says that a load was driven.
+         * @enum {string}
+         */
+        ManifestSource: "driver" | "gps";
         MapCorridor: {
             code: string;
             /** Format: double */
@@ -2906,6 +3217,8 @@ export interface components {
             valid_to?: components["schemas"]["Time"] | null;
         };
         MapData: {
+            /** @description Those whose span has begun and not ended. */
+            areas: components["schemas"]["AreaRow"][];
             at: components["schemas"]["Time"];
             /** @description Text that must stand on the map. */
             attribution: string;
@@ -3074,12 +3387,57 @@ export interface components {
             /** @description Needed for vendors, else absent. */
             vendor?: string | null;
         };
+        NightPermitRow: {
+            code: string;
+            /** Format: int64 */
+            id: number;
+            issuer: string;
+            reason: string;
+            site?: components["schemas"]["SubjectRef"] | null;
+            standing: components["schemas"]["Standing"];
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            windows: components["schemas"]["Window"][];
+        };
+        NightPermitRowPage: {
+            items: components["schemas"]["NightPermitRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
         NotJudged: {
             /** @description `not_installed`, `no_limit`, `not_converted`, `flagged`, `our_outage`, `no_data`, `no_rule`, `not_yet_settled`. */
             because: string;
             detail?: string | null;
             from: components["schemas"]["Time"];
             to: components["schemas"]["Time"];
+        };
+        /**
+         * @description Level of a pollution notice.
+         * @enum {string}
+         */
+        NoticeLevel: "yellow" | "orange" | "red";
+        NoticeRow: {
+            code: string;
+            /** @description Empty = any. */
+            grids: components["schemas"]["NamedRef"][];
+            /** Format: int64 */
+            id: number;
+            level: components["schemas"]["NoticeLevel"];
+            /** @description A prefix of grid codes; empty = any. */
+            region: string;
+            /** @description Its text, or where that was read. */
+            source: string;
+            standing: components["schemas"]["Standing"];
+            stops: components["schemas"]["StoppedWork"][];
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+        };
+        NoticeRowPage: {
+            items: components["schemas"]["NoticeRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
         };
         NotifyEscalation: {
             code: string;
@@ -3230,7 +3588,11 @@ export interface components {
             /** Format: int64 */
             id: number;
             site?: components["schemas"]["SubjectRef"] | null;
+            /** @description At all times. */
             suspended: boolean;
+            /** @description Withdrawn, or inside one of the suspensions. */
+            suspended_now: boolean;
+            suspensions: components["schemas"]["PermitSuspension"][];
             trucks: components["schemas"]["SubjectRef"][];
             valid_from: components["schemas"]["Time"];
             valid_to?: components["schemas"]["Time"] | null;
@@ -3241,6 +3603,12 @@ export interface components {
             next?: string;
             /** Format: int64 */
             total?: number;
+        };
+        /** @description A permit does not hold from `from` until `to`. */
+        PermitSuspension: {
+            from: components["schemas"]["Time"];
+            to?: components["schemas"]["Time"] | null;
+            why?: string;
         };
         PersonRef: {
             /** Format: int64 */
@@ -3356,6 +3724,31 @@ export interface components {
             credential: components["schemas"]["CredentialHandout"];
             policy: components["schemas"]["ClaimPolicy"];
         };
+        PutArea: {
+            circle?: components["schemas"]["AreaCircle"] | null;
+            code: string;
+            /** Format: int64 */
+            id?: number | null;
+            name: string;
+            outline?: components["schemas"]["Place"][];
+            purpose: components["schemas"]["AreaPurpose"];
+            /** Format: double */
+            speed_limit_kmh?: number | null;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            windows?: components["schemas"]["Window"][];
+        };
+        PutBackground: {
+            /** Format: int64 */
+            device: number;
+            /** Format: int64 */
+            id?: number | null;
+            quantity: string;
+            region?: string;
+            source?: string;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+        };
         /** @description A new channel, or the next state of one. */
         PutChannel: {
             /**
@@ -3388,6 +3781,18 @@ export interface components {
              */
             version?: number;
         };
+        PutCleaning: {
+            cleaned_at: components["schemas"]["Time"];
+            cleaned_by?: string;
+            /** Format: int64 */
+            id?: number | null;
+            note?: string;
+            parts: components["schemas"]["CleaningPart"][];
+            picture?: string;
+            /** Format: int64 */
+            subject: number;
+            void?: boolean;
+        };
         /** @description A new limit row, or with `id` the next edit of that row. */
         PutLimit: {
             class?: string;
@@ -3407,6 +3812,63 @@ export interface components {
             value: number;
             verified?: boolean;
         };
+        PutMaintenance: {
+            /** Format: int64 */
+            device?: number | null;
+            /** Format: int64 */
+            id?: number | null;
+            /** Format: int64 */
+            subject?: number | null;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            void?: boolean;
+            why: string;
+        };
+        PutManifest: {
+            code: string;
+            /** Format: int64 */
+            disposal_site?: number | null;
+            /** Format: int64 */
+            id?: number | null;
+            loaded_at: components["schemas"]["Time"];
+            /** Format: int64 */
+            permit?: number | null;
+            /** Format: int64 */
+            site?: number | null;
+            source: components["schemas"]["ManifestSource"];
+            /** Format: int64 */
+            truck: number;
+            unloaded_at?: components["schemas"]["Time"] | null;
+            void?: boolean;
+            /** Format: double */
+            volume_m3?: number | null;
+        };
+        PutNightPermit: {
+            code: string;
+            /** Format: int64 */
+            id?: number | null;
+            issuer?: string;
+            reason?: string;
+            /** Format: int64 */
+            site: number;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            void?: boolean;
+            windows?: components["schemas"]["Window"][];
+        };
+        PutNotice: {
+            code: string;
+            grids?: number[];
+            /** Format: int64 */
+            id?: number | null;
+            level: components["schemas"]["NoticeLevel"];
+            region?: string;
+            source?: string;
+            stops: components["schemas"]["StoppedWork"][];
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+            void?: boolean;
+        };
         /** @description A new permit, or with `id` the next edit of it. */
         PutPermit: {
             code: string;
@@ -3420,6 +3882,8 @@ export interface components {
             /** Format: int64 */
             site?: number | null;
             suspended?: boolean;
+            /** @description Absent: as they are. */
+            suspensions?: components["schemas"]["PermitSuspension"][] | null;
             trucks: number[];
             valid_from: components["schemas"]["Time"];
             valid_to?: components["schemas"]["Time"] | null;
@@ -3442,6 +3906,17 @@ export interface components {
              * @description The version this edit starts from; another live one answers 409 `conflict`. 0 for a new rule.
              */
             version: number;
+        };
+        PutSchedule: {
+            /** Format: int64 */
+            id?: number | null;
+            open?: components["schemas"]["Window"][];
+            peaks?: components["schemas"]["Window"][];
+            /** Format: int64 */
+            subject?: number | null;
+            subject_kind?: components["schemas"]["SubjectKind"] | null;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
         };
         PutSubject: {
             active?: boolean;
@@ -3619,6 +4094,26 @@ export interface components {
         RuleText: {
             text: string;
         };
+        /** @description Of a subject, or of all subjects of a kind that have none of their own. */
+        ScheduleRow: {
+            /** Format: int64 */
+            id: number;
+            /** @description Open hours; empty = always. */
+            open: components["schemas"]["Window"][];
+            /** @description Meal peaks; empty = not known. */
+            peaks: components["schemas"]["Window"][];
+            standing: components["schemas"]["Standing"];
+            subject?: components["schemas"]["SubjectRef"] | null;
+            subject_kind?: components["schemas"]["SubjectKind"] | null;
+            valid_from: components["schemas"]["Time"];
+            valid_to?: components["schemas"]["Time"] | null;
+        };
+        ScheduleRowPage: {
+            items: components["schemas"]["ScheduleRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
         SearchHit: {
             /** Format: int64 */
             id: number;
@@ -3721,10 +4216,20 @@ export interface components {
             pauses: number;
         };
         /**
+         * @description Where a row's span stands now.
+         * @enum {string}
+         */
+        Standing: "in_force" | "upcoming" | "over" | "void";
+        /**
          * @description Which statistic of its period a value is.
          * @enum {string}
          */
         Statistic: "instant" | "mean" | "min" | "max" | "total";
+        /**
+         * @description Work that a notice stops.
+         * @enum {string}
+         */
+        StoppedWork: "earthwork" | "muck_transport";
         /**
          * @description What a device's frame with a wrong check code gets.
          * @enum {string}
@@ -3864,7 +4369,7 @@ export interface components {
             from_minute: number;
             /** Format: int32 */
             to_minute: number;
-            /** @description 1 = Monday … 7 = Sunday; empty = every day. */
+            /** @description 1 = Monday … 7 = Sunday, 8 = public holiday; empty = every day. */
             weekdays?: number[];
         };
     };
@@ -4151,6 +4656,77 @@ export interface operations {
             };
         };
     };
+    get_areas: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AreaRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_areas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutArea"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AreaRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_assignees: {
         parameters: {
             query?: never;
@@ -4360,6 +4936,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_backgrounds: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackgroundRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_backgrounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutBackground"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackgroundRow"];
                 };
             };
             /** @description A problem */
@@ -4632,6 +5279,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cleanings: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleaningRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_cleanings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCleaning"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleaningRow"];
+                };
             };
             /** @description A problem */
             default: {
@@ -5609,6 +6327,148 @@ export interface operations {
             };
         };
     };
+    get_maintenances: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_maintenances: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutMaintenance"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_manifests: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_manifests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutManifest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_map: {
         parameters: {
             query?: never;
@@ -5625,6 +6485,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MapData"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get_night-permits": {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NightPermitRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put_night-permits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutNightPermit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NightPermitRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notices: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutNotice"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRow"];
                 };
             };
             /** @description A problem */
@@ -6603,6 +7605,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_schedules: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name, a plate. */
+                q?: string;
+                /** @description Rows about this subject. */
+                subject?: number;
+                standing?: components["schemas"]["Standing"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutSchedule"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRow"];
                 };
             };
             /** @description A problem */
