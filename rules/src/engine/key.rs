@@ -128,7 +128,6 @@ impl Key {
             }
             Body::Presence(state) => {
                 self.dirty = true;
-                self.due = self.due.min(state.due(timeline));
                 let was_open = state.heard(record.received.0);
                 // The time of an hour's or day's statistics is where their period begins: nobody was heard then.
                 if matches!(record.key.kind, RecordKind::Hour | RecordKind::Day) {
@@ -137,7 +136,8 @@ impl Key {
                 let went = state.insert(record.key.at.0, record.position.seq, timeline);
                 count(went, counters);
                 counters.memory_bound += state.freeze(&around);
-                self.due = if state.finals.is_empty() { self.due } else { 0 };
+                // By the version of the newest moment, which may be more impatient than the one before it.
+                self.due = if state.finals.is_empty() { self.due.min(state.due(timeline)) } else { 0 };
                 return was_open || went == Where::Late;
             }
             Body::Route { state, corridors } => {
@@ -178,6 +178,7 @@ impl Key {
             return was_open;
         }
         let went = state.insert(moment.at.0, moment.position.seq, world.timeline);
+        self.due = self.due.min(state.due(world.timeline));
         was_open || went == Where::Late
     }
 

@@ -343,3 +343,16 @@ fn an_exceedance_ends_when_the_fan_goes_off_although_the_logger_goes_on() {
     let standing = run.standing_of("fume-exceedance");
     assert_eq!((standing.len(), standing[0].end.map(|end| end.0 - START)), (1, Some(89 * MINUTE)));
 }
+
+#[test]
+fn a_more_impatient_version_is_heeded_from_its_first_reading_on() {
+    let mut run = Run::new(World::library());
+    calm(&mut run, 0..5);
+    run.version_of("device-offline", 2, |text| text.replace("longer_than = \"30min\"", "longer_than = \"10min\""));
+    run.tick_to(5 * MINUTE);
+    calm(&mut run, 5..6);
+    run.tick_to(17 * MINUTE);
+    let standing = run.standing_of("device-offline");
+    assert_eq!((standing.len(), standing[0].rule_version), (1, 2));
+    assert_eq!(standing[0].raised.0 - START, 15 * MINUTE);
+}

@@ -278,12 +278,6 @@ impl Run {
         self.item(&Item::Contact { device: LOGGER, received: IngestTime(START + at), position, verdict });
     }
 
-    /// A contact at a journal time, without ticks before it.
-    pub(super) fn contact_now(&mut self, at: i64, verdict: Option<Verdict>) {
-        let position = Position { partition: 0, seq: self.next_seq() };
-        self.item(&Item::Contact { device: LOGGER, received: IngestTime(START + at), position, verdict });
-    }
-
     pub(super) fn outage(&mut self, from: i64, to: i64) {
         let position = Position { partition: 0, seq: self.next_seq() };
         let outage = Outage { from: IngestTime(START + from), to: IngestTime(START + to), what: OutageKind::Listener };

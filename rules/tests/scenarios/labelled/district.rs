@@ -179,6 +179,8 @@ impl Library {
             let path = entry.expect("read the library").path();
             if path.extension().is_some_and(|ending| ending == "toml")
                 && let Some(code) = path.file_stem().and_then(|stem| stem.to_str())
+                // `rule.test.toml` holds the rule's own tests.
+                && !code.contains('.')
             {
                 rules.insert(code.to_owned(), read(&path));
             }
