@@ -44,6 +44,8 @@ pub struct AlertRow {
     pub changed: IngestTime,
     pub acknowledged_by: Option<UserId>,
     pub acknowledged_at: Option<IngestTime>,
+    /// Whose it is to look after.
+    pub assignee: Option<UserId>,
     /// `{"unit","quantity","window_ms","not_converted","limit_source","limit_verified",…}`
     pub details: serde_json::Value,
 }
@@ -57,6 +59,9 @@ pub struct AlertQuery {
     pub subject: Option<SubjectId>,
     pub office: Option<OfficeId>,
     pub case: Option<CaseId>,
+    pub assignee: Option<UserId>,
+    /// What this person has open comes first, then what nobody has seen.
+    pub first_of: Option<UserId>,
     /// Vendors and other limited accounts: these devices only.
     pub devices: Option<Vec<DeviceId>>,
     /// Only rows with a greater `seq`, oldest change first; otherwise newest alert first.

@@ -38,12 +38,13 @@ async fn decided(tx: &mut Connection, dump: &mut String) -> Result<(), DbError> 
     for row in sqlx::query("SELECT * FROM alert ORDER BY id").fetch_all(&mut *tx).await? {
         let mut alert = alert(&row)?;
         (alert.seq, alert.acknowledged_by, alert.acknowledged_at, alert.case) = (0, None, None, None);
+        alert.assignee = None;
         if alert.state == AlertState::Acknowledged {
             alert.state = AlertState::Open;
         }
         line(dump, "alert", &alert);
     }
-    let told = "SELECT alert, number, at, what, note FROM alert_history WHERE user_id IS NULL AND what <> 'case_capped' \
+    let told = "SELECT alert, number, at, what, note FROM alert_history WHERE user_id IS NULL AND what IN ('raised', 'ended', 'withdrawn', 'merged') \
                 ORDER BY alert, number";
     for row in sqlx::query(told).fetch_all(&mut *tx).await? {
         let (alert, at): (i64, i64) = (row.try_get("alert")?, row.try_get("at")?);

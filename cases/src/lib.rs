@@ -8,7 +8,8 @@
 //! | [`judge::Judge::flush`] | commits state and cursor now (clean stop) |
 //! | [`judge::JudgeHandle`] | cursor J, live events after commit, `explain`, counters; cheap to clone |
 //! | [`dump_canonical`], [`dump_decided`] | alerts and cases as JSON lines, for comparing runs; only what no person changes |
-//! | [`flow::Cases`] | queries and moves of cases and alerts for the API |
+//! | [`flow::Cases`] | queries and moves of cases and alerts for the API, silences |
+//! | [`notify`] | who is told of which alert: policy, channels, outbox, log |
 //!
 //! One case per (rule, subject) while it is open; later episodes join it. A machine only registers a case; filing is a person's move.
 
@@ -17,6 +18,7 @@ mod dump;
 pub mod flow;
 pub mod judge;
 pub mod metrics;
+pub mod notify;
 mod rows;
 #[cfg(test)]
 mod testing;
@@ -26,5 +28,5 @@ pub use dto::{
     LiveEvent, Page,
 };
 pub use dump::{dump_canonical, dump_decided};
-pub use flow::{Actor, AlertHistoryRow, Cases, FlowError, MoveRequest};
+pub use flow::{Actor, AlertHistoryRow, Cases, FlowError, MoveRequest, NewSilence, Silence, SilenceMatch};
 pub use judge::{Judge, JudgeConfig, JudgeError, JudgeHandle, RawFrames};

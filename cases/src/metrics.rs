@@ -22,3 +22,15 @@ pub const CASES: &str = "cases_cases_registered_total";
 pub const CASES_CAPPED: &str = "cases_cases_capped_total";
 /// Raw frames that could not be pinned.
 pub const EVIDENCE_MISSING: &str = "cases_evidence_missing_total";
+/// Deliveries that were not put into a full outbox.
+pub const OUTBOX_FULL: &str = "cases_notify_outbox_full_total";
+/// Deliveries that a silence, another alert or a withdrawal suppressed.
+pub const DELIVERIES_SUPPRESSED: &str = "cases_notify_suppressed_total";
+/// Deliveries by what became of them: `sent`, `retried`, `failed`, `expired`.
+pub const DELIVERIES: &str = "cases_notify_deliveries_total";
+/// Deliveries that wait to be sent.
+pub const OUTBOX_ROWS: &str = "cases_notify_outbox_rows";
+/// Age of the oldest of them.
+pub const OUTBOX_OLDEST_SECONDS: &str = "cases_notify_outbox_oldest_seconds";
+/// Looks at which a channel had to wait for its receiver's limit.
+pub const RATE_LIMITED: &str = "cases_notify_rate_limited_total";

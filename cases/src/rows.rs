@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 
 pub(crate) const COMPONENT: database::Component =
-    database::Component { name: "cases", migrations: &[include_str!("schema.sql")] };
+    database::Component { name: "cases", migrations: &[include_str!("schema.sql"), include_str!("schema_2.sql")] };
 
 /// The word of a unit variant, as in the API.
 pub(crate) fn word<T: Serialize>(value: T) -> String {
@@ -54,6 +54,7 @@ pub(crate) fn alert(row: &database::Row) -> Result<AlertRow, sqlx::Error> {
         changed: IngestTime(row.try_get("changed")?),
         acknowledged_by: row.try_get::<Option<i64>, _>("acknowledged_by")?.map(UserId),
         acknowledged_at: row.try_get::<Option<i64>, _>("acknowledged_at")?.map(IngestTime),
+        assignee: row.try_get::<Option<i64>, _>("assignee")?.map(UserId),
         details: json(&row.try_get::<String, _>("details")?)?,
     })
 }

@@ -19,6 +19,7 @@
 //! - Table of our own (component `dashboards`): `outage`, for the list of our own outages.
 
 pub mod access;
+mod aside;
 mod book;
 mod csv;
 pub mod dto;

@@ -151,6 +151,8 @@ impl From<FlowError> for ApiError {
             FlowError::ReasonMissing => Self::field("reason", error.to_string()),
             FlowError::OfficeMissing => Self::field("office", error.to_string()),
             FlowError::TooLong(_) => Self::field("text", error.to_string()),
+            FlowError::TooMany(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_much", error.to_string()),
+            FlowError::Field(field, message) => Self::field(field, message.clone()),
             FlowError::Database(_) => Self::internal(&error),
         }
     }

@@ -1,5 +1,6 @@
 //! The one background task of this crate: keeps the open alerts, the pictures of cases, and the latest numbers while a page watches them.
 
+use crate::aside;
 use crate::pins::Pins;
 use crate::state::AppState;
 use crate::view::alert::Rules;
@@ -32,6 +33,11 @@ pub async fn run(state: AppState) {
             _ = seconds.tick() => {
                 if stale {
                     stale = !load(&state).await;
+                }
+                if rounds.is_multiple_of(ASIDE_EVERY)
+                    && let Err(error) = aside::refresh(&state).await
+                {
+                    tracing::debug!(code = %error.problem.code, "people and silences could not be read");
                 }
                 publish(&state).await;
                 if rounds.is_multiple_of(PINS_EVERY)
@@ -76,5 +82,7 @@ async fn publish(state: &AppState) {
     }
 }
 
+/// Seconds between two looks at people's names and silences that another process may have changed.
+const ASIDE_EVERY: u64 = 5;
 /// Seconds between two looks at the cases.
 const PINS_EVERY: u64 = 20;

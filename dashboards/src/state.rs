@@ -1,6 +1,7 @@
 //! What the handlers work with: the other crates' handles, and three small things of our own ([`Book`], [`Pulse`], the latest
 //! numbers for the live push). Cheap to clone. It starts nothing by itself: the wiring spawns [`crate::run`].
 
+use crate::aside::AsideCell;
 use crate::book::Book;
 use crate::dto::health::Health;
 use crate::dto::overview::Kpi;
@@ -9,6 +10,7 @@ use crate::live::Sockets;
 use crate::net::Network;
 use crate::pulse::Pulse;
 use crate::throttle::Throttle;
+use cases::notify::Notify;
 use cases::{Cases, JudgeHandle};
 use ingest::chunks::ChunkStore;
 use ingest::journal::Journal;
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Parts {
     pub ledger: Ledger,
     pub cases: Cases,
+    pub notify: Notify,
     pub judge: JudgeHandle,
     pub chunks: ChunkStore,
     /// Pictures and files of devices.
@@ -162,6 +165,7 @@ impl Listeners {
 pub struct Inner {
     pub ledger: Ledger,
     pub cases: Cases,
+    pub notify: Notify,
     pub judge: JudgeHandle,
     pub chunks: ChunkStore,
     pub blobs: Arc<dyn BlobStore>,
@@ -181,6 +185,7 @@ pub struct Inner {
     pub started: IngestTime,
     /// Open alerts, kept by [`crate::run`].
     pub(crate) book: Book,
+    pub(crate) aside: AsideCell,
     pub(crate) throttle: Throttle,
     /// The same for claim codes.
     pub(crate) claiming: Throttle,
@@ -209,6 +214,7 @@ impl AppState {
         let Parts {
             ledger,
             cases,
+            notify,
             judge,
             chunks,
             blobs,
@@ -229,6 +235,7 @@ impl AppState {
         Self(Arc::new(Inner {
             ledger,
             cases,
+            notify,
             judge,
             loss: LossLedger::new(chunks.clone()),
             quarantine: QuarantineList::new(chunks.clone()),
@@ -247,6 +254,7 @@ impl AppState {
             stop,
             started,
             book: Book::default(),
+            aside: AsideCell::default(),
             throttle: Throttle::default(),
             claiming: Throttle::default(),
             arrivals: Semaphore::new(arrivals::IN_FLIGHT_MAX),

@@ -2,7 +2,9 @@
 
 use crate::access::Access;
 use crate::dto::addresses::{AddressList, LiftBan};
-use crate::dto::alerts::{Acknowledge, AlertDetail, AlertQuery, AlertRow, NewComment};
+use crate::dto::alerts::{
+    Acknowledge, AcknowledgeMany, AlertBatch, AlertDetail, AlertQuery, AlertRow, Assign, Assignee, NewComment,
+};
 use crate::dto::arrivals::{Arrived, DevicePayload};
 use crate::dto::auth::{ChangePassword, LoginRequest, Me, SetLanguage};
 use crate::dto::cases::{CaseDetail, CaseList, CaseQuery, MoveRequest};
@@ -18,6 +20,7 @@ use crate::dto::imports::{ImportQuery, ImportReport};
 use crate::dto::ledger::{DeviceLedger, DistrictLedger, DistrictLedgerQuery, LedgerQuery};
 use crate::dto::live::{EventLive, LiveMessage, LiveRequest};
 use crate::dto::map::MapData;
+use crate::dto::notify::{ChannelRow, DeliveryQuery, DeliveryRow, PolicyRow, PutChannel, PutPolicy};
 use crate::dto::overview::Overview;
 use crate::dto::quarantine::{
     AcceptUnknown, QuarantineQuery, QuarantinedRecord, Rederive, RederiveReport, RefusedList, RefusedQuery,
@@ -29,12 +32,13 @@ use crate::dto::registers::{
 };
 use crate::dto::rules::{PutRule, Rollback, RuleCheck, RuleDetail, RuleRevision, RuleRow, RuleText};
 use crate::dto::series::{Series, SeriesQuery};
+use crate::dto::silences::{NewSilence, SilenceQuery, SilenceRow};
 use crate::dto::subjects::{PutSubject, SearchHit, SearchQuery, SubjectDetail, SubjectQuery, SubjectRow};
 use crate::dto::users::{AuditQuery, AuditRow, NewUser, OneTimePassword, UserRow};
 use crate::dto::words;
 use crate::handlers::{
-    addresses, alerts, arrivals, auth, cases, claims, commands, credentials, devices, explain, frames, imports, loss,
-    map, overview, pictures, quarantine, registers, rules, series, subjects, users,
+    addresses, alert_moves, alerts, arrivals, auth, cases, claims, commands, credentials, devices, explain, frames,
+    imports, loss, map, notify, overview, pictures, quarantine, registers, rules, series, silences, subjects, users,
 };
 use crate::spec::{Spec, document, word};
 use crate::state::AppState;
@@ -206,11 +210,51 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/alerts/{id}/acknowledge", ALERTS, "I have seen it")
             .body::<Acknowledge>()
             .reply::<AlertDetail>()
-            .to(alerts::acknowledge),
+            .to(alert_moves::acknowledge),
+        post("/alerts/acknowledge", ALERTS, "I have seen these")
+            .body::<AcknowledgeMany>()
+            .reply::<AlertBatch>()
+            .to(alert_moves::acknowledge_many),
+        post("/alerts/{id}/assign", ALERTS, "Give it to somebody, or take it away")
+            .body::<Assign>()
+            .reply::<AlertDetail>()
+            .to(alert_moves::assign),
+        get("/assignees", VIEW, "People an alert may be given to").reply_list::<Assignee>().to(alert_moves::assignees),
+        get("/silences", VIEW, "Silences, newest first")
+            .query::<SilenceQuery>()
+            .reply_list::<SilenceRow>()
+            .to(silences::list),
+        post("/silences", ALERTS, "Nobody is told of alerts that match, until then")
+            .body::<NewSilence>()
+            .reply::<SilenceRow>()
+            .to(silences::create),
+        post("/silences/{id}/end", ALERTS, "End a silence now").reply::<SilenceRow>().to(silences::end),
         post("/alerts/{id}/comments", ALERTS, "Comment")
             .body::<NewComment>()
             .reply::<AlertDetail>()
-            .to(alerts::comment),
+            .to(alert_moves::comment),
+        get("/notify/channels", VIEW, "Where messages go; without secrets")
+            .reply_list::<ChannelRow>()
+            .to(notify::channels),
+        put("/notify/channels", PEOPLE, "New channel, or the next edit of one")
+            .body::<PutChannel>()
+            .reply::<ChannelRow>()
+            .to(notify::put_channel),
+        post("/notify/channels/{id}/test", PEOPLE, "Send a test; the log tells what became of it")
+            .reply::<DeliveryRow>()
+            .to(notify::test),
+        get("/notify/policy", VIEW, "Routes, inhibitions and escalations").reply::<PolicyRow>().to(notify::policy),
+        put("/notify/policy", REGISTERS, "The next version of them")
+            .body::<PutPolicy>()
+            .reply::<PolicyRow>()
+            .to(notify::put_policy),
+        get("/notify/deliveries", VIEW, "The log of deliveries, newest first")
+            .query::<DeliveryQuery>()
+            .reply_page::<DeliveryRow>()
+            .to(notify::deliveries),
+        post("/notify/deliveries/{id}/again", ALERTS, "Try one again that failed or expired")
+            .reply::<DeliveryRow>()
+            .to(notify::again),
         get("/cases", VIEW, "Cases").query::<CaseQuery>().reply::<CaseList>().to(cases::list),
         get("/cases/export", VIEW, "The same as CSV").query::<CaseQuery>().reply_text("text/csv").to(cases::export),
         get("/cases/{id}", VIEW, "One case").reply::<CaseDetail>().to(cases::one),
@@ -327,6 +371,7 @@ pub fn openapi_json() -> String {
     word::<words::Presence>(&mut schemas);
     word::<words::SubjectKind>(&mut schemas);
     word::<crate::dto::alerts::Severity>(&mut schemas);
+    word::<crate::dto::notify::DeliveryState>(&mut schemas);
     word::<crate::dto::imports::ImportKind>(&mut schemas);
     word::<crate::dto::papers::Standing>(&mut schemas);
     word::<crate::dto::ledger::LedgerSort>(&mut schemas);

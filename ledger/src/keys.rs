@@ -75,6 +75,23 @@ impl Keys {
         mac
     }
 
+    /// Encrypts a secret of another crate, bound to a purpose and an owner: what was sealed for one opens for no other.
+    pub fn seal_for(&self, purpose: &str, owner: i64, secret: &[u8]) -> Result<Vec<u8>, LedgerError> {
+        let mut nonce = [0; NONCE];
+        fill_random(&mut nonce)?;
+        let sealed = self.seal.encrypt(&Nonce::from(nonce), Payload { msg: secret, aad: &purposed(purpose, owner) });
+        let mut out = nonce.to_vec();
+        out.extend(sealed.map_err(|_why_is_never_told| LedgerError::Refused("the secret is too long"))?);
+        Ok(out)
+    }
+
+    /// `None` when it was sealed with another key, for another purpose or owner, or was damaged.
+    pub fn open_for(&self, purpose: &str, owner: i64, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, body) = sealed.split_at_checked(NONCE)?;
+        let nonce: [u8; NONCE] = nonce.try_into().ok()?;
+        self.seal.decrypt(&Nonce::from(nonce), Payload { msg: body, aad: &purposed(purpose, owner) }).ok()
+    }
+
     /// Encrypts a secret, bound to its owner.
     pub(crate) fn seal(&self, owner: i64, secret: &[u8]) -> Result<Vec<u8>, LedgerError> {
         let mut nonce = [0; NONCE];
@@ -92,6 +109,10 @@ impl Keys {
         let nonce: [u8; NONCE] = nonce.try_into().ok()?;
         self.seal.decrypt(&Nonce::from(nonce), Payload { msg: body, aad: &owner.to_be_bytes() }).ok()
     }
+}
+
+fn purposed(purpose: &str, owner: i64) -> Vec<u8> {
+    [purpose.as_bytes(), &[0], &owner.to_be_bytes()].concat()
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -137,6 +158,10 @@ mod tests {
         let again = Keys::open(dir.path()).unwrap();
         assert_eq!(again.open_sealed(7, &sealed).as_deref(), Some(&b"123456"[..]));
         assert_eq!(again.open_sealed(8, &sealed), None);
+        let sealed = keys.seal_for("channel", 7, b"hook").unwrap();
+        assert_eq!(again.open_for("channel", 7, &sealed).as_deref(), Some(&b"hook"[..]));
+        assert_eq!((again.open_for("channel", 8, &sealed), again.open_for("mail", 7, &sealed)), (None, None));
+        assert_eq!(again.open_sealed(7, &sealed), None);
         let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

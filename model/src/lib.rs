@@ -32,6 +32,7 @@ pub mod geo;
 pub mod id;
 pub mod modbus;
 pub mod net;
+pub mod notice;
 pub mod principal;
 pub mod provision;
 pub mod quantity;

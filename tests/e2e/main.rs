@@ -12,6 +12,7 @@ mod conventions;
 mod crash;
 mod durability;
 mod modbus;
+mod notify;
 mod operator;
 mod packets;
 mod pictures;

@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lantian-rules", &["lantian-model"]),
     ("lantian-ledger", &["lantian-model", "lantian-database"]),
     ("lantian-cases", &["lantian-model", "lantian-rules", "lantian-database", "lantian-ledger"]),
+    ("lantian-notify", &["lantian-model"]),
     ("lantian-web-embed", &[]),
     (
         "lantian-dashboards",
@@ -42,6 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio-modbus", &["lantian-gateway", "device-sim", "e2e"]),
     ("influxdb2", &["lantian-ingest", "e2e"]),
     ("tokio-rustls", &["lantian-tls"]),
+    ("lettre", &["lantian-notify"]),
     ("chrono", &[]),
 ];
 

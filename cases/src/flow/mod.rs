@@ -3,8 +3,11 @@
 //! the new state are written together. `now` is the caller's clock.
 
 mod alerts;
+mod silences;
 
-pub use alerts::AlertHistoryRow;
+pub use alerts::{AT_ONCE_MAX, AlertHistoryRow};
+pub(crate) use silences::lasting;
+pub use silences::{NewSilence, SILENCES_MAX, Silence, SilenceMatch};
 
 use crate::dto::{AlertQuery, AlertRow, AlertState, CaseDetail, CaseQuery, CaseRow, HistoryRow, Page};
 use crate::rows::{case, evidence, history, parse, tell_case, word};
@@ -64,6 +67,11 @@ pub enum FlowError {
     OfficeMissing,
     #[error("a text is longer than {0} characters")]
     TooLong(usize),
+    #[error("at most {0} at once")]
+    TooMany(usize),
+    /// The field and what to write instead.
+    #[error("{1}")]
+    Field(&'static str, String),
     #[error(transparent)]
     Database(#[from] DbError),
 }

@@ -213,3 +213,84 @@ fn alerts_are_acknowledged_once_and_found_by_their_marks() {
         assert!(cases.list(&text).await.unwrap().total > 0);
     });
 }
+
+#[test]
+fn an_alert_is_given_to_a_person_and_stands_first_in_that_persons_list() {
+    both(async |db| {
+        let (cases, _) = one_case(&db).await;
+        let leader = actor("shift_leader", None);
+        let all = cases.alerts(&AlertQuery::default()).await.unwrap();
+        let oldest = all.rows.last().unwrap().clone();
+        let given = cases.assign(oldest.id, &leader, Some((UserId(8), "工号 8")), "请处理", NOW).await.unwrap();
+        assert_eq!(given.assignee, Some(UserId(8)));
+        assert!(given.seq > all.rows[0].seq);
+        // Over already, so it is found but not put first.
+        let mine = AlertQuery { assignee: Some(UserId(8)), ..AlertQuery::default() };
+        assert_eq!(cases.alerts(&mine).await.unwrap().rows[0].id, oldest.id);
+        database::transaction!(db, |tx| -> Result<(), DbError> {
+            let open = sqlx::query("UPDATE alert SET state = 'open' WHERE id = $1").bind(oldest.id.0);
+            open.execute(&mut *tx).await?;
+            Ok(())
+        })
+        .unwrap();
+        let first = AlertQuery { first_of: Some(UserId(8)), ..AlertQuery::default() };
+        assert_eq!(cases.alerts(&first).await.unwrap().rows[0].id, oldest.id);
+        let same = cases.assign(oldest.id, &leader, Some((UserId(8), "工号 8")), "", NOW).await.unwrap();
+        assert_eq!(same.seq, given.seq, "nothing changed");
+        cases.assign(oldest.id, &leader, None, "", NOW).await.unwrap();
+        let told: Vec<_> =
+            cases.alert_history(oldest.id).await.unwrap().into_iter().filter(|l| l.user.is_some()).collect();
+        let told: Vec<_> = told.iter().map(|line| (line.what.as_str(), line.note.as_str())).collect();
+        assert_eq!(told, [("assigned", "工号 8: 请处理"), ("unassigned", "")]);
+    });
+}
+
+#[test]
+fn many_are_acknowledged_at_once_and_what_is_not_there_is_left_out() {
+    both(async |db| {
+        let (cases, _) = one_case(&db).await;
+        let all = cases.alerts(&AlertQuery::default()).await.unwrap().rows;
+        let mut ids: Vec<_> = all.iter().map(|row| row.id).collect();
+        ids.push(AlertId(9_999));
+        let done = cases.acknowledge_all(&ids, &actor("acceptor", None), "批量", NOW).await.unwrap();
+        assert_eq!(done.len(), all.len());
+        assert!(done.iter().all(|row| row.acknowledged_at == Some(NOW)));
+        let many = vec![AlertId(1); AT_ONCE_MAX + 1];
+        let refused = cases.acknowledge_all(&many, &actor("acceptor", None), "", NOW).await;
+        assert!(matches!(refused, Err(FlowError::TooMany(AT_ONCE_MAX))));
+    });
+}
+
+#[test]
+fn a_silence_covers_its_stretch_of_journal_time_and_is_never_made_backwards() {
+    both(async |db| {
+        let (cases, _) = one_case(&db).await;
+        let alert = cases.alerts(&AlertQuery::default()).await.unwrap().rows.remove(0);
+        let leader = actor("shift_leader", None);
+        let of = |matches, until| NewSilence { matches, from: None, until, reason: "检修".into() };
+        let rule = SilenceMatch { rule: Some(alert.rule.clone()), grid: alert.grid, ..SilenceMatch::default() };
+        let until = NOW.plus_ms(3_600_000);
+        let made = cases.silence(&leader, &of(rule.clone(), until), NOW).await.unwrap();
+        assert!(made.covers(&alert, NOW) && !made.covers(&alert, until) && !made.covers(&alert, NOW.plus_ms(-1)));
+        let other = SilenceMatch { subject: Some(model::id::SubjectId(99)), ..rule.clone() };
+        assert!(!cases.silence(&leader, &of(other, until), NOW).await.unwrap().covers(&alert, NOW));
+        for (wanted, field) in [
+            (of(SilenceMatch::default(), until), "rule"),
+            (of(rule.clone(), NOW), "until"),
+            (NewSilence { reason: " ".into(), ..of(rule.clone(), until) }, "reason"),
+            (NewSilence { from: Some(NOW.plus_ms(-1)), ..of(rule.clone(), until) }, "from"),
+            (of(rule.clone(), NOW.plus_ms(181 * 86_400_000)), "until"),
+        ] {
+            let refused = cases.silence(&leader, &wanted, NOW).await;
+            assert!(matches!(refused, Err(FlowError::Field(known, _)) if known == field), "{field}: {refused:?}");
+        }
+        let later = NOW.plus_ms(60_000);
+        let ended = cases.end_silence(made.id, &leader, later).await.unwrap();
+        assert_eq!((ended.until, ended.ended_by.as_deref()), (later, Some("工号 5")));
+        assert!(ended.covers(&alert, NOW.plus_ms(59_999)), "what it covered it has covered");
+        assert_eq!(cases.end_silence(made.id, &leader, later.plus_ms(1)).await.unwrap(), ended);
+        assert_eq!(cases.silences(Some(later), 10).await.unwrap().total, 1);
+        assert_eq!(cases.silences(None, 10).await.unwrap().total, 2);
+        assert!(matches!(cases.end_silence(77, &leader, NOW).await, Err(FlowError::NotFound)));
+    });
+}

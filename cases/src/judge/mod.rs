@@ -97,6 +97,7 @@ pub struct Judge {
     deadline: Deadline,
     handle: JudgeHandle,
     committed: watch::Sender<u64>,
+    passed: watch::Sender<IngestTime>,
     /// The last place judged.
     judged: u64,
     /// Effects up to here are in the tables.
@@ -119,6 +120,7 @@ pub struct JudgeHandle {
     partition: u16,
     mind: Arc<Mutex<Mind>>,
     committed: watch::Receiver<u64>,
+    passed: watch::Receiver<IngestTime>,
     live: broadcast::Sender<LiveEvent>,
 }
 
@@ -141,9 +143,10 @@ impl Judge {
         let (state, told) = store::cursor(&db, config.partition).await?;
         let engine = Engine::restore(&facts, &store::load(&db, config.partition).await?)?;
         let (committed, seen) = watch::channel(state);
+        let (passed, seen_time) = watch::channel(IngestTime(0));
         let (live, _) = broadcast::channel(config.live_events.max(1));
         let mind = Arc::new(Mutex::new(Mind { engine, facts }));
-        let handle = JudgeHandle { partition: config.partition, mind, committed: seen, live };
+        let handle = JudgeHandle { partition: config.partition, mind, committed: seen, passed: seen_time, live };
         let checkpoint_due = Instant::now() + Duration::from_millis(config.checkpoint_ms);
         let told = told.max(state);
         let pressed_due = Instant::now();
@@ -154,6 +157,7 @@ impl Judge {
             deadline,
             handle,
             committed,
+            passed,
             judged: state,
             told,
             items_since: 0,
@@ -185,6 +189,13 @@ impl Judge {
             metrics::counter!(names::ITEMS).increment(chunk.len() as u64);
         }
         self.judged = self.judged.max(batch.up_to.seq);
+        if let Some(at) = fresh.iter().map(|item| journal_time(item)).max() {
+            self.passed.send_if_modified(|passed| {
+                let later = at > *passed;
+                *passed = at.max(*passed);
+                later
+            });
+        }
         self.on_idle().await
     }
 
@@ -301,6 +312,11 @@ impl JudgeHandle {
         Position { partition: self.partition, seq: *self.committed.borrow() }
     }
 
+    /// Journal time up to which everything is judged and told. 0 until something came since the start.
+    pub fn passed(&self) -> IngestTime {
+        *self.passed.borrow()
+    }
+
     /// Waits until J is at least `seq`; for settle's S ≤ J. Returns when the judge is gone, too.
     pub async fn wait_for(&self, seq: u64) {
         // An error means that the judge has stopped; the caller looks at `committed` again.
@@ -309,6 +325,14 @@ impl JudgeHandle {
 
     pub fn subscribe(&self) -> broadcast::Receiver<LiveEvent> {
         self.live.subscribe()
+    }
+
+    /// For changes that people made: who follows alerts learns of them as of the judge's own.
+    pub fn publish(&self, alerts: Vec<crate::dto::AlertRow>) {
+        for alert in alerts {
+            // Nobody listens: the tables have it.
+            self.live.send(LiveEvent::Alert(Box::new(crate::dto::AlertEvent { alert }))).ok();
+        }
     }
 
     pub fn explain(&self, subject: SubjectId, quantity: Option<Quantity>) -> Vec<Explanation> {

@@ -4,6 +4,7 @@ use super::effect::Effect;
 use super::{JudgeError, RawFrame};
 use crate::dto::{AlertEvent, AlertState, CaseEvent, LiveEvent};
 use crate::metrics as names;
+use crate::notify::feed::{self, What};
 use crate::rows::{alert, case, machine_line, next, tell_alert, tell_case, word};
 use database::{Connection, Database, DbError};
 use model::case::CaseState;
@@ -148,17 +149,24 @@ async fn apply(
             raise(tx, effect, episode).await?;
             metrics::counter!(names::ALERTS).increment(1);
             tell_alert(tx, id, effect.at, None, ("raised", "")).await?;
+            feed::note(tx, id, What::Raised, effect.at, &severity(effect)).await?;
         }
         EpisodeChange::Changed { .. } => {
+            let lasted = lasts(tx, id).await?;
             change(tx, effect, episode).await?;
             if episode.end.is_some() {
                 tell_alert(tx, id, effect.at, None, ("ended", "")).await?;
+            }
+            if lasted != episode.end.is_none() {
+                let what = if lasted { What::Ended } else { What::Lasting };
+                feed::note(tx, id, what, effect.at, &severity(effect)).await?;
             }
         }
         EpisodeChange::Fell { .. } => {
             change(tx, effect, episode).await?;
             let what = if episode.standing == Standing::Withdrawn { "withdrawn" } else { "merged" };
             tell_alert(tx, id, effect.at, None, (what, "")).await?;
+            feed::note(tx, id, What::Withdrawn, effect.at, &severity(effect)).await?;
             let joined: Option<i64> = sqlx::query_scalar("SELECT case_id FROM case_episode WHERE episode = $1")
                 .bind(id.0)
                 .fetch_optional(&mut *tx)
@@ -181,6 +189,21 @@ async fn apply(
         }
     }
     Ok(())
+}
+
+async fn lasts(tx: &mut Connection, id: AlertId) -> Result<bool, sqlx::Error> {
+    let state: Option<String> =
+        sqlx::query_scalar("SELECT state FROM alert WHERE id = $1").bind(id.0).fetch_optional(tx).await?;
+    Ok(matches!(state.as_deref(), Some("open" | "acknowledged")))
+}
+
+/// As the page has it: a rule that opens no cases is of low severity.
+fn severity(effect: &Effect) -> String {
+    effect
+        .rule
+        .as_ref()
+        .and_then(|rule| rule.case.as_ref())
+        .map_or_else(|| "low".to_owned(), |case| word(case.severity))
 }
 
 async fn raise(tx: &mut Connection, effect: &Effect, episode: &Episode) -> Result<(), JudgeError> {

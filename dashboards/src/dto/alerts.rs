@@ -64,9 +64,30 @@ pub struct AlertRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged_at: Option<Time>,
+    /// Whose it is to look after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<PersonRef>,
+    /// A silence that covers it now: nobody is told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<SilenceRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PersonRef {
+    pub id: i64,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SilenceRef {
+    pub id: i64,
+    pub until: Time,
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -144,7 +165,7 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AlertEvent {
     pub at: Time,
-    /// `raised`, `ended`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`.
+    /// `raised`, `ended`, `withdrawn`, `merged`, `case_capped`, `acknowledged`, `assigned`, `unassigned`, `comment`, `escalated`.
     pub what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -188,6 +209,12 @@ pub struct AlertQuery {
     pub rule: Option<String>,
     pub subject: Option<i64>,
     pub device: Option<i64>,
+    /// Given to this person.
+    pub assignee: Option<i64>,
+    /// Given to me.
+    pub mine: Option<bool>,
+    /// Mine that are open first, then what nobody has seen; otherwise newest first.
+    pub attention: Option<bool>,
     /// Name, plate or code.
     pub q: Option<String>,
     /// Raised at or after.
@@ -198,4 +225,40 @@ pub struct AlertQuery {
     pub cursor: Option<String>,
     /// 1–200, default 50.
     pub limit: Option<u32>,
+}
+
+/// Acknowledges many at once.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeMany {
+    /// At most 500.
+    pub ids: Vec<i64>,
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct AlertBatch {
+    /// Those that are there, as they are now.
+    pub items: Vec<AlertRow>,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assign {
+    /// Absent: nobody's any more.
+    #[serde(default)]
+    pub user: Option<i64>,
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+/// Someone an alert may be given to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Assignee {
+    pub id: i64,
+    pub name: String,
+    pub role: super::auth::Role,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office: Option<i64>,
 }

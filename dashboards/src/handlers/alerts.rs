@@ -1,10 +1,8 @@
-//! Alerts: list, export, one with evidence, acknowledge, comment.
+//! Alerts: list, export, one with evidence.
 
 use crate::csv::Csv;
 use crate::dto::Page;
-use crate::dto::alerts::{
-    Acknowledge, AlertDetail, AlertEvent, AlertQuery, AlertRow, Comment, Evidence, NewComment, PermitRef,
-};
+use crate::dto::alerts::{AlertDetail, AlertEvent, AlertQuery, AlertRow, Comment, Evidence, PermitRef};
 use crate::dto::common::Time;
 use crate::extract::{Caller, Id, Json, Search, cursor, page_size, words};
 use crate::handlers::frames;
@@ -17,7 +15,7 @@ use axum::response::Response;
 use cases::{Actor, AlertState};
 use model::episode::Standing;
 use model::facts::Facts;
-use model::id::{AlertId, DeviceId, SubjectId};
+use model::id::{AlertId, DeviceId, SubjectId, UserId};
 use model::register::Object;
 use sha2::{Digest, Sha256};
 
@@ -75,6 +73,8 @@ fn query_in(
         class: query.class.map(Into::into),
         subject: query.subject.map(SubjectId),
         devices,
+        assignee: if query.mine == Some(true) { Some(caller.user) } else { query.assignee.map(UserId) },
+        first_of: (query.attention == Some(true)).then_some(caller.user),
         after_seq: query.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)),
         limit: u32::try_from(size).ok(),
         offset: Some(offset),
@@ -155,7 +155,7 @@ pub(crate) async fn one(State(state): State<AppState>, caller: Caller, Id(id): I
     detail(&state, &caller, alert).await.map(Json)
 }
 
-async fn seen(state: &AppState, caller: &Caller, id: i64) -> ApiResult<cases::AlertRow> {
+pub(crate) async fn seen(state: &AppState, caller: &Caller, id: i64) -> ApiResult<cases::AlertRow> {
     let alert = state.cases.alert(AlertId(id)).await?;
     let facts = state.facts();
     match caller.own_devices(&facts) {
@@ -164,7 +164,7 @@ async fn seen(state: &AppState, caller: &Caller, id: i64) -> ApiResult<cases::Al
     }
 }
 
-async fn detail(state: &AppState, caller: &Caller, alert: cases::AlertRow) -> ApiResult<AlertDetail> {
+pub(crate) async fn detail(state: &AppState, caller: &Caller, alert: cases::AlertRow) -> ApiResult<AlertDetail> {
     let facts = state.facts();
     let rules = Rules::of(state);
     // What the alert says of itself is the text of the version that it pins, not of a newer one.
@@ -175,10 +175,7 @@ async fn detail(state: &AppState, caller: &Caller, alert: cases::AlertRow) -> Ap
     let limit = episode.limit.and_then(|id| facts.limits.get(&id)).map(|row| registers::limit(row));
     let permit = episode.permit.and_then(|id| facts.permits.get(&id));
     let permit = permit.map(|row| PermitRef { id: row.id.0, code: row.code.clone() });
-    let mut row = row(&facts, &rules, &alert);
-    if let Some(user) = alert.acknowledged_by {
-        row.acknowledged_by = state.ledger.people().get(user).await?.map(|person| person.name);
-    }
+    let row = row(&facts, &rules, &alert);
     let sees = |device| facts.devices.get(&device).is_some_and(|device| caller.sees(device));
     Ok(AlertDetail {
         pictures: picture::of_alert(state, &facts, &alert, sees).await?,
@@ -188,7 +185,7 @@ async fn detail(state: &AppState, caller: &Caller, alert: cases::AlertRow) -> Ap
         evidence: pinned(state, &alert).await?,
         explain: explain(&alert, rule, text),
         comments: comments(state, &alert).await?,
-        history: history(&alert, row.acknowledged_by.clone()),
+        history: history(state, &alert).await?,
         chart: Some(chart(&alert, rule, state.now().into())),
         row,
     })
@@ -257,25 +254,21 @@ async fn comments(state: &AppState, alert: &cases::AlertRow) -> ApiResult<Vec<Co
     Ok(comments)
 }
 
-fn history(alert: &cases::AlertRow, acknowledged_by: Option<String>) -> Vec<AlertEvent> {
-    let event = |at: Time, what: &str| AlertEvent { at, what: what.to_owned(), by: None, detail: None };
-    let mut events = vec![event(alert.raised.into(), "raised")];
-    if let Some(at) = alert.acknowledged_at {
-        events.push(AlertEvent { by: acknowledged_by, ..event(at.into(), "acknowledged") });
-    }
-    match alert.episode.standing {
-        Standing::Stands => {
-            if alert.episode.end.is_some() {
-                events.push(event(alert.changed.into(), "ended"));
-            }
-        }
-        Standing::Withdrawn => events.push(event(alert.changed.into(), "withdrawn")),
-        Standing::MergedInto(id) => {
-            events.push(AlertEvent { detail: Some(id.to_string()), ..event(alert.changed.into(), "merged") });
-        }
-    }
-    events.sort_by_key(|event| event.at);
-    events
+async fn history(state: &AppState, alert: &cases::AlertRow) -> ApiResult<Vec<AlertEvent>> {
+    let merged = match alert.episode.standing {
+        Standing::MergedInto(id) => Some(id.to_string()),
+        Standing::Stands | Standing::Withdrawn => None,
+    };
+    let lines = state.cases.alert_history(alert.id).await?;
+    let event = |line: cases::AlertHistoryRow| AlertEvent {
+        at: line.at.into(),
+        by: line.user.map(|_| line.user_name),
+        detail: Some(line.note)
+            .filter(|note| !note.is_empty())
+            .or_else(|| merged.clone().filter(|_| line.what == "merged")),
+        what: line.what,
+    };
+    Ok(lines.into_iter().map(event).collect())
 }
 
 pub(crate) fn actor(caller: &Caller) -> Actor {
@@ -287,48 +280,5 @@ pub(crate) fn actor(caller: &Caller) -> Actor {
     }
 }
 
-pub(crate) async fn acknowledge(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-    Json(wanted): Json<Acknowledge>,
-) -> ApiResult<Json<AlertDetail>> {
-    seen(&state, &caller, id).await?;
-    let note = note(wanted.comment.as_deref().unwrap_or(""))?;
-    let alert = state.cases.acknowledge(AlertId(id), &actor(&caller), note, state.now()).await?;
-    audit(&state, &caller, "alert_acknowledged", id, note).await?;
-    detail(&state, &caller, alert).await.map(Json)
-}
-
-pub(crate) async fn comment(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-    Json(wanted): Json<NewComment>,
-) -> ApiResult<Json<AlertDetail>> {
-    let note = note(&wanted.text)?;
-    if note.is_empty() {
-        return Err(ApiError::field("text", "write something"));
-    }
-    let alert = seen(&state, &caller, id).await?;
-    audit(&state, &caller, "alert_commented", id, note).await?;
-    detail(&state, &caller, alert).await.map(Json)
-}
-
-async fn audit(state: &AppState, caller: &Caller, what: &str, id: i64, note: &str) -> ApiResult<()> {
-    let after = (!note.is_empty()).then_some(note);
-    Ok(state.ledger.audit().record(&caller.author(), what, "alert", &id.to_string(), (None, after)).await?)
-}
-
-fn note(text: &str) -> ApiResult<&str> {
-    let text = text.trim();
-    if text.chars().count() > NOTE_MAX {
-        return Err(ApiError::field("text", format!("at most {NOTE_MAX} characters")));
-    }
-    Ok(text)
-}
-
-/// Characters of a note.
-const NOTE_MAX: usize = 1_000;
 /// Rows of an export.
 pub(crate) const EXPORT_ROWS_MAX: usize = 50_000;

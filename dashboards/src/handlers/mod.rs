@@ -2,6 +2,7 @@
 //! domain is decided here.
 
 pub(crate) mod addresses;
+pub(crate) mod alert_moves;
 pub(crate) mod alerts;
 pub(crate) mod arrivals;
 pub(crate) mod auth;
@@ -15,6 +16,7 @@ pub(crate) mod frames;
 pub(crate) mod imports;
 pub(crate) mod loss;
 pub(crate) mod map;
+pub(crate) mod notify;
 pub(crate) mod overview;
 pub(crate) mod papers;
 pub(crate) mod pictures;
@@ -22,5 +24,6 @@ pub(crate) mod quarantine;
 pub(crate) mod registers;
 pub(crate) mod rules;
 pub(crate) mod series;
+pub(crate) mod silences;
 pub(crate) mod subjects;
 pub(crate) mod users;

@@ -1,12 +1,17 @@
 //! Alerts.
 
-use crate::dto::alerts::{AlertRow, AlertState, ChartHint, Evidence, Explain, ExplainStep, Severity};
+use crate::aside::Aside;
+use crate::dto::alerts::{
+    AlertRow, AlertState, ChartHint, Evidence, Explain, ExplainStep, PersonRef, Severity, SilenceRef,
+};
 use crate::dto::common::Time;
 use crate::dto::words::{RecordKind, Statistic};
 use crate::state::AppState;
 use crate::view::refs;
 use model::episode::Standing;
 use model::facts::Facts;
+use model::id::UserId;
+use model::time::IngestTime;
 use rules::{CompiledRule, Kind};
 use serde_json::Value;
 use std::sync::Arc;
@@ -30,17 +35,24 @@ pub(crate) fn severity_word(word: &str) -> Severity {
     }
 }
 
-/// The kept versions of the rules, for a list of alerts: each alert is shown by the version that it pins.
+/// The kept versions of the rules, for a list of alerts: each alert is shown by the version that it pins. And what else stands
+/// beside the rows.
 #[derive(Debug)]
 pub(crate) struct Rules {
     versions: Vec<(u32, Arc<CompiledRule>)>,
     demo: bool,
+    aside: Arc<Aside>,
+    now: IngestTime,
 }
 
 impl Rules {
     pub(crate) fn of(state: &AppState) -> Self {
         let demo = state.judge.rules().iter().any(|rule| rule.demo);
-        Self { versions: state.judge.rule_versions(), demo }
+        Self { versions: state.judge.rule_versions(), demo, aside: state.aside.get(), now: state.now() }
+    }
+
+    fn name(&self, user: UserId) -> String {
+        self.aside.people.get(&user).cloned().unwrap_or_else(|| format!("#{user}"))
     }
 
     /// The version that an alert pins; the oldest kept one stands for those before it.
@@ -91,7 +103,14 @@ pub(crate) fn row(facts: &Facts, rules: &Rules, alert: &cases::AlertRow) -> Aler
         unit: text("unit").unwrap_or_default(),
         quantity: text("quantity"),
         raised: alert.raised.into(),
-        acknowledged_by: None,
+        acknowledged_by: alert.acknowledged_by.map(|user| rules.name(user)),
+        acknowledged_at: alert.acknowledged_at.map(Time::from),
+        assignee: alert.assignee.map(|user| PersonRef { id: user.0, name: rules.name(user) }),
+        silence: (rules.aside.silences.iter().find(|one| one.covers(alert, rules.now))).map(|one| SilenceRef {
+            id: one.id,
+            until: one.until.into(),
+            reason: one.reason.clone(),
+        }),
         case: alert.case.map(|id| id.0),
         merged_into: match episode.standing {
             Standing::MergedInto(id) => Some(id.0),

@@ -175,7 +175,7 @@ impl Bench {
         let db = Database::open(Options::sqlite(dir.path().join("lantian.db"))).await.unwrap();
         let chunk_db = Database::open(Options::sqlite(dir.path().join("chunks.db"))).await.unwrap();
         let keys = Keys::open(dir.path()).unwrap();
-        let ledger = Ledger::open(db.clone(), keys, Arc::clone(&dyn_clock)).await.unwrap();
+        let ledger = Ledger::open(db.clone(), keys.clone(), Arc::clone(&dyn_clock)).await.unwrap();
         let mut config = JournalConfig::new(dir.path().join("journal"));
         config.segment_bytes = 4 << 20;
         let (journal, _) = Journal::open(config, Arc::new(Disk), Arc::clone(&dyn_clock)).unwrap();
@@ -221,6 +221,7 @@ impl Bench {
         let state = AppState::new(Parts {
             ledger: ledger.clone(),
             cases: Cases::new(db.clone()),
+            notify: cases::notify::Notify::new(db.clone(), keys),
             judge: handle,
             chunks,
             blobs: Arc::<Blobs>::clone(&blobs),

@@ -5,6 +5,7 @@
 extern crate lantian_dashboards as dashboards;
 
 mod addresses;
+mod alerts;
 mod arrivals;
 mod auth;
 mod bench;

@@ -11,6 +11,7 @@ mod files;
 mod judge;
 mod listeners;
 mod machine;
+mod notify;
 mod outbox;
 mod policies;
 mod projection;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::shutdown::{self, Tasks};
 use crate::telemetry;
 use anyhow::{Context, Result, anyhow, ensure};
+use cases::notify::{Notify, Planner};
 use cases::{Cases, Judge, JudgeConfig};
 use dashboards::{AppState, Parts, Pulse, WebConfig};
 use database::{Database, Options};
@@ -238,6 +240,7 @@ impl System {
         )
         .await
         .context("start settle")?;
+        let notifying = start_notify(config, (&main, &keys, &ledger), &handle, &clock, phases)?;
         phases.judge.spawn(
             "judge",
             judge::run(judge, received, judged, ledger.clone(), pulse.clone(), chunks.clone(), settle_stop.clone()),
@@ -254,6 +257,7 @@ impl System {
         let app = AppState::new(Parts {
             ledger,
             cases: Cases::new(main),
+            notify: notifying,
             judge: handle,
             chunks,
             blobs: Arc::clone(&blobs),
@@ -391,6 +395,30 @@ fn make_edge(
         limits: Limits::new(config.limits.clone(), Arc::clone(clock)),
         changes: ledger.directory().changes(),
     }
+}
+
+/// Who is told of alerts.
+fn start_notify(
+    config: &Config,
+    (main, keys, ledger): (&Database, &Keys, &Ledger),
+    judge: &cases::JudgeHandle,
+    clock: &Arc<dyn Clock>,
+    phases: &Phases,
+) -> Result<Notify> {
+    let own = Notify::new(main.clone(), keys.clone());
+    let registers = ledger.clone();
+    let registers = Arc::new(move || registers.facts_now());
+    let planner = Planner::new(main.clone(), notify::work_clock(ledger, &config.calendar), registers);
+    phases.feeds.spawn("notification planner", notify::plan(planner, judge.clone(), phases.feeds.token()));
+    let courier = notify::Courier {
+        notify: own.clone(),
+        sender: ::notify::Sender::new(config.notify.limits.clone()).context("prepare to send notifications")?,
+        ledger: ledger.clone(),
+        clock: Arc::clone(clock),
+        page_url: config.notify.page_url.clone(),
+    };
+    phases.feeds.spawn("notification courier", notify::send(courier, phases.feeds.token()));
+    Ok(own)
 }
 
 fn start_front(config: &Config, edge: &Edge, phases: &Phases) -> Result<gateway::mqtt::Front> {

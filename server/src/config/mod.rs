@@ -5,6 +5,7 @@
 
 mod broker;
 mod limits;
+mod notify;
 mod pictures;
 mod reader;
 mod tls;
@@ -13,6 +14,7 @@ pub(crate) use broker::Broker;
 use dashboards::Network;
 use gateway::limits::LimitsConfig;
 use ingest::chunks::QuarantineRetention;
+pub(crate) use notify::Notify;
 pub(crate) use pictures::{Attachments, Pictures};
 use reader::Section;
 pub(crate) use reader::{Environment, Problem};
@@ -35,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) tls: Option<Tls>,
     pub(crate) quarantine: QuarantineRetention,
+    pub(crate) notify: Notify,
     pub(crate) influx: Option<Influx>,
     pub(crate) log: Log,
     pub(crate) stop_deadline: Duration,
@@ -170,6 +173,7 @@ fn read(root: &mut Section<'_>, environment: &Environment) -> Config {
             rows_max: s.number("rows_max", 100_000, 1_000..=10_000_000),
             rows_per_device_max: s.number("rows_per_device_max", 10_000, 100..=1_000_000),
         }),
+        notify: root.section("notify", notify::read),
         influx: root.section("influx", |s| influx(s, environment)),
         log: root.section("log", |s| Log {
             filter: log_filter(s),

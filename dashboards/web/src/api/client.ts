@@ -6,8 +6,9 @@
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type {
-  AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewCommand, NewDevice, NewInstallation, NewUser,
-  Problem, PutArea, PutBackground, PutCleaning, PutLimit, PutMaintenance, PutManifest, PutNightPermit, PutNotice, PutPermit, PutSchedule, PutSubject, RejectUnknown,
+  AcceptUnknown, ChangePassword, EditDevice, FieldProblem, ImportKind, Language, LoginRequest, MoveRequest, NewClaim, NewCommand, NewDevice, NewInstallation, NewSilence,
+  NewUser, NotifyPolicy, Problem, PutArea, PutBackground, PutChannel, PutCleaning, PutLimit, PutMaintenance, PutManifest, PutNightPermit, PutNotice, PutPermit,
+  PutSchedule, PutSubject, RejectUnknown,
 } from './types'
 
 export class ApiProblem extends Error {
@@ -135,6 +136,19 @@ export const api = {
   alerts: (query: QueryOf<'/api/v1/alerts'>) => take(http.GET('/api/v1/alerts', { params: { query: clean(query) } })),
   alert: (id: number) => take(http.GET('/api/v1/alerts/{id}', at(id))),
   acknowledge: (id: number, comment?: string) => take(http.POST('/api/v1/alerts/{id}/acknowledge', { ...at(id), body: { comment } })),
+  acknowledgeAll: (ids: number[], comment?: string) => take(http.POST('/api/v1/alerts/acknowledge', { body: { ids, comment } })),
+  assign: (id: number, user: number | undefined, comment?: string) => take(http.POST('/api/v1/alerts/{id}/assign', { ...at(id), body: { user, comment } })),
+  assignees: () => take(http.GET('/api/v1/assignees')),
+  silences: (all: boolean) => take(http.GET('/api/v1/silences', { params: { query: { all } } })),
+  newSilence: (body: NewSilence) => take(http.POST('/api/v1/silences', { body })),
+  endSilence: (id: number) => take(http.POST('/api/v1/silences/{id}/end', at(id))),
+  channels: () => take(http.GET('/api/v1/notify/channels')),
+  putChannel: (body: PutChannel) => take(http.PUT('/api/v1/notify/channels', { body })),
+  testChannel: (id: number) => take(http.POST('/api/v1/notify/channels/{id}/test', at(id))),
+  notifyPolicy: () => take(http.GET('/api/v1/notify/policy')),
+  putNotifyPolicy: (version: number, policy: NotifyPolicy) => take(http.PUT('/api/v1/notify/policy', { body: { version, policy } })),
+  deliveries: (query: QueryOf<'/api/v1/notify/deliveries'>) => take(http.GET('/api/v1/notify/deliveries', { params: { query: clean(query) } })),
+  sendAgain: (id: number) => take(http.POST('/api/v1/notify/deliveries/{id}/again', at(id))),
   comment: (id: number, text: string) => take(http.POST('/api/v1/alerts/{id}/comments', { ...at(id), body: { text } })),
 
   // -- cases --

@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * I have seen these
+         * @description Needs `handle_alerts`.
+         */
+        post: operations["post_alerts_acknowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/export": {
         parameters: {
             query?: never;
@@ -84,6 +104,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it to somebody, or take it away
+         * @description Needs `handle_alerts`.
+         */
+        post: operations["post_alerts_id_assign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{id}/comments": {
         parameters: {
             query?: never;
@@ -121,6 +161,26 @@ export interface paths {
          * @description Needs `edit_registers`.
          */
         put: operations["put_areas"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignees": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People an alert may be given to
+         * @description Needs `view`.
+         */
+        get: operations["get_assignees"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1036,6 +1096,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notify/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where messages go; without secrets
+         * @description Needs `view`.
+         */
+        get: operations["get_notify_channels"];
+        /**
+         * New channel, or the next edit of one
+         * @description Needs `manage_people`.
+         */
+        put: operations["put_notify_channels"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/channels/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test; the log tells what became of it
+         * @description Needs `manage_people`.
+         */
+        post: operations["post_notify_channels_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The log of deliveries, newest first
+         * @description Needs `view`.
+         */
+        get: operations["get_notify_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/deliveries/{id}/again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try one again that failed or expired
+         * @description Needs `handle_alerts`.
+         */
+        post: operations["post_notify_deliveries_id_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Routes, inhibitions and escalations
+         * @description Needs `view`.
+         */
+        get: operations["get_notify_policy"];
+        /**
+         * The next version of them
+         * @description Needs `edit_registers`.
+         */
+        put: operations["put_notify_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/offices": {
         parameters: {
             query?: never;
@@ -1528,6 +1696,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Silences, newest first
+         * @description Needs `view`.
+         */
+        get: operations["get_silences"];
+        put?: never;
+        /**
+         * Nobody is told of alerts that match, until then
+         * @description Needs `handle_alerts`.
+         */
+        post: operations["post_silences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a silence now
+         * @description Needs `handle_alerts`.
+         */
+        post: operations["post_silences_id_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/subjects": {
         parameters: {
             query?: never;
@@ -1666,11 +1878,21 @@ export interface components {
         Acknowledge: {
             comment?: string | null;
         };
+        /** @description Acknowledges many at once. */
+        AcknowledgeMany: {
+            comment?: string | null;
+            /** @description At most 500. */
+            ids: number[];
+        };
         AddressList: {
             /** @description Refused now, the latest first. */
             bans: components["schemas"]["BannedAddress"][];
             /** @description Slowed since start, the latest first. */
             slowed: components["schemas"]["SlowedDevice"][];
+        };
+        AlertBatch: {
+            /** @description Those that are there, as they are now. */
+            items: components["schemas"]["AlertRow"][];
         };
         AlertDetail: components["schemas"]["AlertRow"] & {
             chart?: components["schemas"]["ChartHint"] | null;
@@ -1688,11 +1910,13 @@ export interface components {
             at: components["schemas"]["Time"];
             by?: string | null;
             detail?: string | null;
-            /** @description `raised`, `ended`, `withdrawn`, `merged`, `acknowledged`, `commented`, `case_opened`. */
+            /** @description `raised`, `ended`, `withdrawn`, `merged`, `case_capped`, `acknowledged`, `assigned`, `unassigned`, `comment`, `escalated`. */
             what: string;
         };
         AlertRow: {
+            acknowledged_at?: components["schemas"]["Time"] | null;
             acknowledged_by?: string | null;
+            assignee?: components["schemas"]["PersonRef"] | null;
             /** Format: int64 */
             case?: number | null;
             class: components["schemas"]["EpisodeClass"];
@@ -1722,6 +1946,7 @@ export interface components {
              */
             seq: number;
             severity: components["schemas"]["Severity"];
+            silence?: components["schemas"]["SilenceRef"] | null;
             start: components["schemas"]["Time"];
             state: components["schemas"]["AlertState"];
             subject?: components["schemas"]["SubjectRef"] | null;
@@ -1803,6 +2028,23 @@ export interface components {
              * @description Records that were read in it.
              */
             records: number;
+        };
+        Assign: {
+            comment?: string | null;
+            /**
+             * Format: int64
+             * @description Absent: nobody's any more.
+             */
+            user?: number | null;
+        };
+        /** @description Someone an alert may be given to. */
+        Assignee: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** Format: int64 */
+            office?: number | null;
+            role: components["schemas"]["Role"];
         };
         AuditRow: {
             /** @description `edit`, `login`, `credential_issued` … */
@@ -1899,7 +2141,7 @@ export interface components {
          *     `allowed_moves`.
          * @enum {string}
          */
-        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "manage_people";
+        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "approve_rules" | "manage_people";
         CaseCount: {
             /** Format: int64 */
             count: number;
@@ -1995,6 +2237,28 @@ export interface components {
             /** @description At least 10 characters, not the old one, not the login name. */
             new: string;
             old: string;
+        };
+        /** @enum {string} */
+        ChannelKind: "wecom" | "dingtalk" | "feishu" | "email" | "webhook";
+        /** @description A channel; its secrets are never shown. */
+        ChannelRow: {
+            changed: components["schemas"]["Time"];
+            /** Format: int32 */
+            deadline_minutes: number;
+            email?: components["schemas"]["MailSettings"] | null;
+            enabled: boolean;
+            has_secret: boolean;
+            /** Format: int64 */
+            id: number;
+            kind: components["schemas"]["ChannelKind"];
+            language: components["schemas"]["MessageLanguage"];
+            name: string;
+            /** Format: int32 */
+            per_minute_max: number;
+            /** @description Host of the hook, or the mail server. */
+            shown: string;
+            /** Format: int64 */
+            version: number;
         };
         /** @description The series that shows the alert best: arguments for `GET /devices/{id}/series`. */
         ChartHint: {
@@ -2155,6 +2419,43 @@ export interface components {
             secret: boolean;
             value: string;
         };
+        /** @enum {string} */
+        DeliveryKind: "raised" | "ended" | "withdrawn" | "escalated" | "test";
+        /** @description A line of the log of deliveries. */
+        DeliveryRow: {
+            alerts: number[];
+            /** Format: int64 */
+            attempts: number;
+            /** Format: int64 */
+            channel: number;
+            channel_name: string;
+            done?: components["schemas"]["Time"] | null;
+            due: components["schemas"]["Time"];
+            expires: components["schemas"]["Time"];
+            /** Format: int64 */
+            id: number;
+            /** @description The same over all attempts; receivers may keep it to take a message once. */
+            key: string;
+            kind: components["schemas"]["DeliveryKind"];
+            lines: string[];
+            /** @description When it was decided, in journal time. */
+            made: components["schemas"]["Time"];
+            /** @description What the last attempt said, or what suppressed it: `silence:3`, `maintenance:4`, `alert:17`, `withdrawn`, `full`. */
+            reason: string;
+            /** @description Code of the route or escalation. */
+            route: string;
+            state: components["schemas"]["DeliveryState"];
+            title?: string | null;
+            tried?: components["schemas"]["Time"] | null;
+        };
+        DeliveryRowPage: {
+            items: components["schemas"]["DeliveryRow"][];
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        /** @enum {string} */
+        DeliveryState: "queued" | "sending" | "sent" | "failed" | "expired" | "suppressed";
         /** @description What only one kind has. */
         Details: {
             address?: string;
@@ -2846,6 +3147,18 @@ export interface components {
             /** Format: int64 */
             stored: number;
         };
+        /** @enum {string} */
+        MailSecurity: "tls" | "starttls" | "none";
+        MailSettings: {
+            from: string;
+            host: string;
+            /** Format: int32 */
+            port: number;
+            security: components["schemas"]["MailSecurity"];
+            to: string[];
+            /** @description Empty: without a log-in. */
+            user?: string;
+        };
         /** @description Of a device, of a subject, or of everything when neither is named. */
         MaintenanceRow: {
             device?: components["schemas"]["DeviceRef"] | null;
@@ -2975,6 +3288,8 @@ export interface components {
             /** @description For vendor accounts: whose devices they see. */
             vendor?: string | null;
         };
+        /** @enum {string} */
+        MessageLanguage: "zh" | "en";
         /** @description Body of `POST /cases/{id}/moves`; the header `Idempotency-Key` makes a repeat harmless. */
         MoveRequest: {
             move: components["schemas"]["CaseMove"];
@@ -3047,6 +3362,21 @@ export interface components {
             subject: number;
             valid_from?: components["schemas"]["Time"] | null;
         };
+        /** @description What is set must hold for an alert to be silenced; at least one of them is set. */
+        NewSilence: {
+            class?: components["schemas"]["EpisodeClass"] | null;
+            /** Format: int64 */
+            device?: number | null;
+            from?: components["schemas"]["Time"] | null;
+            /** Format: int64 */
+            grid?: number | null;
+            reason: string;
+            rule?: string | null;
+            /** Format: int64 */
+            subject?: number | null;
+            /** @description At most 180 days after it begins. */
+            until: components["schemas"]["Time"];
+        };
         NewUser: {
             display_name: string;
             /** @description Login name: `[a-z][a-z0-9._-]{1,31}`. */
@@ -3108,6 +3438,91 @@ export interface components {
             next?: string;
             /** Format: int64 */
             total?: number;
+        };
+        NotifyEscalation: {
+            code: string;
+            enabled: boolean;
+            name?: string;
+            scope?: components["schemas"]["NotifyScope"];
+            steps: components["schemas"]["NotifyStep"][];
+        };
+        /** @enum {string} */
+        NotifyGroupBy: "rule" | "subject" | "office";
+        /** @description A time of day in Beijing. */
+        NotifyHours: {
+            /**
+             * Format: int32
+             * @description Minutes after midnight.
+             */
+            from_minute: number;
+            /**
+             * Format: int32
+             * @description At or before `from_minute`: of the next day.
+             */
+            to_minute: number;
+            /** @description 1 = Monday; empty: every day. */
+            weekdays?: number[];
+        };
+        /** @description While an alert of `source` lasts, nobody is told of those of `targets` at the same device or subject. */
+        NotifyInhibition: {
+            classes?: components["schemas"]["EpisodeClass"][];
+            same: components["schemas"]["NotifySame"];
+            source: string;
+            /** @description Codes of rules; empty: every other rule. */
+            targets?: string[];
+        };
+        /** @description Which alerts go where, what silences what, and who is told next. */
+        NotifyPolicy: {
+            escalations?: components["schemas"]["NotifyEscalation"][];
+            inhibitions?: components["schemas"]["NotifyInhibition"][];
+            routes?: components["schemas"]["NotifyRoute"][];
+        };
+        NotifyRoute: {
+            channels: number[];
+            code: string;
+            enabled: boolean;
+            /** @description Tell, too, when what was told is over. */
+            ended?: boolean;
+            group_by?: components["schemas"]["NotifyGroupBy"][];
+            /**
+             * Format: int32
+             * @description Between two messages of a group.
+             */
+            group_interval_s?: number;
+            /**
+             * Format: int32
+             * @description How long the first alert of a group waits for more; 0 with no interval: each is told by itself at once.
+             */
+            group_wait_s?: number;
+            hours?: components["schemas"]["NotifyHours"] | null;
+            name?: string;
+            scope?: components["schemas"]["NotifyScope"];
+        };
+        /** @enum {string} */
+        NotifySame: "device" | "subject";
+        /** @description Alerts it is about: each list that is not empty must hold the alert's own. */
+        NotifyScope: {
+            classes?: components["schemas"]["EpisodeClass"][];
+            grids?: number[];
+            offices?: number[];
+            rules?: string[];
+            severities?: components["schemas"]["Severity"][];
+        };
+        /** @description Nobody acknowledged for so long. */
+        NotifyStep: {
+            /**
+             * Format: int32
+             * @description Working minutes after people could be told.
+             */
+            after_minutes: number;
+            /**
+             * Format: int64
+             * @description Whose it becomes.
+             */
+            assignee?: number | null;
+            channels?: number[];
+            /** @description That person, or the office, as history tells it. */
+            to?: string;
         };
         OfficeRow: {
             code: string;
@@ -3195,6 +3610,11 @@ export interface components {
             to?: components["schemas"]["Time"] | null;
             why?: string;
         };
+        PersonRef: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
         /** @description A picture of an event; its bytes: `GET /pictures/{hash}`. */
         PictureRow: {
             at: components["schemas"]["Time"];
@@ -3206,6 +3626,16 @@ export interface components {
         };
         /** @description A WGS-84 place as `[lon, lat]`, like `GeoJSON`. */
         Place: number[];
+        PolicyRow: {
+            at?: components["schemas"]["Time"] | null;
+            author: string;
+            policy: components["schemas"]["NotifyPolicy"];
+            /**
+             * Format: int64
+             * @description 0: nothing was ever set; what stands is the default.
+             */
+            version: number;
+        };
         PollTarget: {
             /** @description `host:port` of a Modbus TCP server; `rtu+tcp://host:port`; `dtu://identity` of a modem that dials in; `/dev/ttyUSB0,9600,8N1` */
             address: string;
@@ -3319,6 +3749,38 @@ export interface components {
             valid_from: components["schemas"]["Time"];
             valid_to?: components["schemas"]["Time"] | null;
         };
+        /** @description A new channel, or the next state of one. */
+        PutChannel: {
+            /**
+             * Format: int32
+             * @description A message that could not be sent for so long is given up; absent: 360.
+             */
+            deadline_minutes?: number | null;
+            email?: components["schemas"]["MailSettings"] | null;
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Absent: a new one.
+             */
+            id?: number | null;
+            kind: components["schemas"]["ChannelKind"];
+            language: components["schemas"]["MessageLanguage"];
+            name: string;
+            /**
+             * Format: int32
+             * @description Absent: as the receiver documents it.
+             */
+            per_minute_max?: number | null;
+            /** @description Signing secret or password; absent: as before, empty: none. */
+            secret?: string | null;
+            /** @description The hook's address; absent: as before. */
+            url?: string | null;
+            /**
+             * Format: int64
+             * @description The version that was seen; 0 for a new one.
+             */
+            version?: number;
+        };
         PutCleaning: {
             cleaned_at: components["schemas"]["Time"];
             cleaned_by?: string;
@@ -3426,6 +3888,14 @@ export interface components {
             valid_from: components["schemas"]["Time"];
             valid_to?: components["schemas"]["Time"] | null;
             windows?: components["schemas"]["Window"][];
+        };
+        PutPolicy: {
+            policy: components["schemas"]["NotifyPolicy"];
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
         };
         PutRule: {
             /** @description False switches it off. */
@@ -3699,6 +4169,31 @@ export interface components {
             open: number;
             severity: components["schemas"]["Severity"];
         };
+        SilenceRef: {
+            /** Format: int64 */
+            id: number;
+            reason: string;
+            until: components["schemas"]["Time"];
+        };
+        SilenceRow: {
+            by: string;
+            class?: components["schemas"]["EpisodeClass"] | null;
+            created: components["schemas"]["Time"];
+            device?: components["schemas"]["DeviceRef"] | null;
+            /** @description Who ended it early. */
+            ended_by?: string | null;
+            from: components["schemas"]["Time"];
+            grid?: components["schemas"]["NamedRef"] | null;
+            /** Format: int64 */
+            id: number;
+            reason: string;
+            rule?: string | null;
+            state: components["schemas"]["SilenceState"];
+            subject?: components["schemas"]["SubjectRef"] | null;
+            until: components["schemas"]["Time"];
+        };
+        /** @enum {string} */
+        SilenceState: "planned" | "active" | "ended";
         SilentDevice: {
             device: components["schemas"]["DeviceRef"];
             last_contact?: components["schemas"]["Time"] | null;
@@ -3896,6 +4391,12 @@ export interface operations {
                 rule?: string;
                 subject?: number;
                 device?: number;
+                /** @description Given to this person. */
+                assignee?: number;
+                /** @description Given to me. */
+                mine?: boolean;
+                /** @description Mine that are open first, then what nobody has seen; otherwise newest first. */
+                attention?: boolean;
                 /** @description Name, plate or code. */
                 q?: string;
                 /** @description Raised at or after. */
@@ -3933,6 +4434,39 @@ export interface operations {
             };
         };
     };
+    post_alerts_acknowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeMany"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertBatch"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_alerts_export: {
         parameters: {
             query?: {
@@ -3943,6 +4477,12 @@ export interface operations {
                 rule?: string;
                 subject?: number;
                 device?: number;
+                /** @description Given to this person. */
+                assignee?: number;
+                /** @description Given to me. */
+                mine?: boolean;
+                /** @description Mine that are open first, then what nobody has seen; otherwise newest first. */
+                attention?: boolean;
                 /** @description Name, plate or code. */
                 q?: string;
                 /** @description Raised at or after. */
@@ -4023,6 +4563,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Acknowledge"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_alerts_id_assign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assign"];
             };
         };
         responses: {
@@ -4139,6 +4714,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AreaRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_assignees: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assignee"][];
                 };
             };
             /** @description A problem */
@@ -6036,6 +6640,228 @@ export interface operations {
             };
         };
     };
+    get_notify_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelRow"][];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_notify_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutChannel"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_notify_channels_id_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notify_deliveries: {
+        parameters: {
+            query?: {
+                channel?: number;
+                alert?: number;
+                state?: components["schemas"]["DeliveryState"];
+                cursor?: string;
+                /** @description 1–200, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryRowPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_notify_deliveries_id_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notify_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_notify_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPolicy"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_offices: {
         parameters: {
             query?: never;
@@ -6884,6 +7710,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchHit"][];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_silences: {
+        parameters: {
+            query?: {
+                /** @description Those that have ended, too. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceRow"][];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceRow"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_silences_id_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceRow"];
                 };
             };
             /** @description A problem */

@@ -20,6 +20,8 @@ const TONES: Record<string, Record<string, Tone>> = {
   truckState: { moving: 'green', stopped: 'blue', off_route: 'red', silent: 'grey', no_fix: 'grey' },
   enabled: { true: 'green', false: 'grey' },
   commandState: { queued: 'grey', sent: 'blue', confirmed: 'blue', done: 'green', failed: 'red', expired: 'grey', cancelled: 'grey', unknown: 'violet' },
+  silenceState: { planned: 'blue', active: 'violet', ended: 'grey' },
+  deliveryState: { queued: 'blue', sending: 'blue', sent: 'green', failed: 'red', expired: 'orange', suppressed: 'grey' },
   standing: { over: 'red', near: 'orange', ok: 'green', none: 'grey' },
 }
 

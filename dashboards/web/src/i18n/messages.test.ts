@@ -45,7 +45,7 @@ describe('the two languages', () => {
     const spec = JSON.parse(readFileSync(fileURLToPath(new URL('../../../openapi.json', import.meta.url)), 'utf8')) as { components: { schemas: Record<string, { enum?: string[] }> } }
     const sets: Record<string, string> = {
       AlertState: 'alertState', CaseMove: 'caseMove', CaseState: 'caseState', CommandState: 'commandState', EpisodeClass: 'episodeClass', Flag: 'flag', HitKind: 'hitKind', ImportKind: 'importKind',
-      Level: 'level', OutageKind: 'outage', Presence: 'presence', Protocol: 'protocol', QuarantineReason: 'quarantineReason', RecordKind: 'recordKind',
+      Level: 'level', OutageKind: 'outage', Presence: 'presence', ChannelKind: 'channelKind', DeliveryKind: 'deliveryKind', DeliveryState: 'deliveryState', SilenceState: 'silenceState', MailSecurity: 'mailSecurity', Protocol: 'protocol', QuarantineReason: 'quarantineReason', RecordKind: 'recordKind',
       RefusalReason: 'refusalReason', Role: 'role', Severity: 'severity', Statistic: 'statistic', SubjectKind: 'subjectKind', Verdict: 'verdict',
     }
     for (const [schema, group] of Object.entries(sets)) {

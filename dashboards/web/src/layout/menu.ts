@@ -1,6 +1,6 @@
 /** The menu, by task, for what a person may do. */
 
-import { Bell, Box, Connection, Files, Grid, Guide, House, Key, Location, Memo, Notebook, Odometer, OfficeBuilding, DataLine, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
+import { Bell, Box, Connection, DataLine, Files, Grid, Guide, House, Key, Location, Memo, MuteNotification, Notebook, Odometer, OfficeBuilding, Promotion, Search, Stamp, Tickets, User, Van } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 import type { Capability } from '@/api/types'
 
@@ -24,6 +24,7 @@ const MENU: MenuGroup[] = [
     { to: '/overview', name: 'nav.overview', icon: House, any: DISTRICT },
     { to: '/map', name: 'nav.map', icon: Location, any: DISTRICT },
     { to: '/alerts', name: 'nav.alerts', icon: Bell, any: DEVICES },
+    { to: '/silences', name: 'nav.silences', icon: MuteNotification, any: DISTRICT },
     { to: '/cases', name: 'nav.cases', icon: Files, any: DISTRICT },
   ] },
   { name: 'nav.subjects', items: [
@@ -47,6 +48,7 @@ const MENU: MenuGroup[] = [
   { name: 'nav.system', items: [
     { to: '/users', name: 'nav.users', icon: User, any: ['manage_people'] },
     { to: '/audit', name: 'nav.audit', icon: Tickets, any: ['manage_people'] },
+    { to: '/notify', name: 'nav.notify', icon: Promotion, any: DISTRICT },
     { to: '/system', name: 'nav.health', icon: Odometer, any: DISTRICT },
   ] },
 ]

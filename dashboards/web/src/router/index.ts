@@ -25,6 +25,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/map', name: 'map', component: () => import('@/pages/MapPage.vue'), meta: { any: DISTRICT } },
   { path: '/alerts', name: 'alerts', component: () => import('@/pages/AlertsPage.vue'), meta: { any: DEVICES } },
   { path: '/alerts/:id(\\d+)', name: 'alert', component: () => import('@/pages/AlertPage.vue'), meta: { any: DEVICES } },
+  { path: '/silences', name: 'silences', component: () => import('@/pages/SilencesPage.vue'), meta: { any: DISTRICT } },
   { path: '/cases', name: 'cases', component: () => import('@/pages/CasesPage.vue'), meta: { any: DISTRICT } },
   { path: '/cases/:id(\\d+)', name: 'case', component: () => import('@/pages/CasePage.vue'), meta: { any: DISTRICT } },
   { path: '/subjects/:kind(restaurant|site|truck|gate|disposal_site)', name: 'subjects', component: () => import('@/pages/SubjectsPage.vue'), meta: { any: DISTRICT } },
@@ -43,6 +44,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/rules/:code', name: 'rule', component: () => import('@/pages/RulePage.vue'), meta: { any: DISTRICT } },
   { path: '/users', name: 'users', component: () => import('@/pages/UsersPage.vue'), meta: { any: ['manage_people'] } },
   { path: '/audit', name: 'audit', component: () => import('@/pages/AuditPage.vue'), meta: { any: ['manage_people'] } },
+  { path: '/notify', name: 'notify', component: () => import('@/pages/NotifyPage.vue'), meta: { any: DISTRICT } },
   { path: '/system', name: 'system', component: () => import('@/pages/SystemPage.vue'), meta: { any: DISTRICT } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('@/pages/MissingPage.vue') },
 ]
