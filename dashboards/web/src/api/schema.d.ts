@@ -1899,7 +1899,7 @@ export interface components {
          *     `allowed_moves`.
          * @enum {string}
          */
-        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "manage_people";
+        Capability: "view" | "view_own_devices" | "handle_alerts" | "command_devices" | "edit_registers" | "manage_devices" | "edit_limits" | "edit_rules" | "approve_rules" | "manage_people";
         CaseCount: {
             /** Format: int64 */
             count: number;
