@@ -2,7 +2,7 @@
 //! judging itself is behind [`crate::engine::judge`].
 
 use super::reader::{Findings, Reader};
-use crate::engine::geo::truck;
+use crate::engine::geo::{dark, gate, truck};
 use crate::engine::judge::{Judge, Key, Reads};
 use serde::ser::SerializeStruct;
 use std::sync::Arc;
@@ -51,6 +51,11 @@ pub(crate) const KINDS: &[KindRow] = &[
     truck::WRONG_DUMP,
     truck::NO_GO,
     truck::GPS_JUMP,
+    truck::GPS_JAMMING,
+    dark::OFFLINE_MOVING,
+    gate::NOT_WASHED,
+    gate::WASH_TOO_SHORT,
+    gate::UNLICENSED,
 ];
 
 /// A rule of a kind of the table.

@@ -3,6 +3,8 @@
 
 mod atlas;
 pub(crate) mod corridors;
+pub(crate) mod dark;
+pub(crate) mod gate;
 pub(crate) mod permits;
 pub(crate) mod plane;
 pub(crate) mod plate;

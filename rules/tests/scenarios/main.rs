@@ -15,14 +15,19 @@ const FINISHED: &[&str] = &[
     "data-gap",
     "device-offline",
     "fume-exceedance",
+    "gate-unlicensed-truck",
+    "gps-jamming",
     "gps-jump",
     "truck-long-stop",
     "truck-no-go",
+    "truck-not-washed",
     "truck-off-route",
+    "truck-offline-moving",
     "truck-outside-window",
     "truck-overspeed",
     "truck-uncovered",
     "truck-wrong-dump",
+    "wash-too-short",
 ];
 
 #[test]

@@ -18,6 +18,9 @@ pub(crate) struct Atlas {
     pub(crate) places: u64,
     /// The same for notices and calendars, which override permits and shift their windows.
     pub(crate) others: u64,
+    /// The same for trucks and for permits.
+    pub(crate) trucks_known: u64,
+    pub(crate) permits_known: u64,
     trucks: BTreeMap<String, SubjectId>,
     plates: BTreeMap<SubjectId, String>,
 }
@@ -37,12 +40,16 @@ impl Atlas {
                 self.put_subject(row);
                 let is_place = matches!(row.details, SubjectDetails::Site { .. } | SubjectDetails::DisposalSite { .. });
                 self.places += u64::from(is_place);
+                self.trucks_known += u64::from(matches!(row.details, SubjectDetails::Truck { .. }));
             }
             Object::Area(row) => {
                 self.put_area(row);
                 self.places += 1;
             }
-            Object::Permit(row) => self.corridors.put(row),
+            Object::Permit(row) => {
+                self.corridors.put(row);
+                self.permits_known += 1;
+            }
             Object::Notice(_) | Object::Calendar(_) => self.others += 1,
             _ => {}
         }

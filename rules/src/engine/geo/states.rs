@@ -12,6 +12,7 @@ pub(crate) struct States {
     load: Told,
     cover: Told,
     bed: Told,
+    ignition: Told,
     /// The bed's switch was on at a speed at which no bed is.
     is_stuck: bool,
     /// When loaded became empty.
@@ -45,6 +46,7 @@ impl States {
             match value.quantity {
                 Quantity::LOAD_STATE => self.take_load(told),
                 Quantity::COVER_OPEN => self.cover = told,
+                Quantity::IGNITION => self.ignition = told,
                 Quantity::BED_LIFTED => {
                     self.bed = told;
                     if matches!(told, Told::Known(_, false)) {
@@ -89,6 +91,10 @@ impl States {
         self.cover.at(at, state_ms)
     }
 
+    pub(crate) fn ignition(&self, at: i64, state_ms: i64) -> Result<bool, Because> {
+        self.ignition.at(at, state_ms)
+    }
+
     pub(crate) fn bed(&self, at: i64, state_ms: i64) -> Result<bool, Because> {
         if self.is_stuck { Err(Because::Flagged(Flag::Impossible)) } else { self.bed.at(at, state_ms) }
     }
@@ -107,7 +113,7 @@ impl States {
     }
 
     pub(crate) fn write(&self, w: &mut Writer) {
-        for told in [self.load, self.cover, self.bed] {
+        for told in [self.load, self.cover, self.bed, self.ignition] {
             told.write(w);
         }
         w.flag(self.is_stuck);
@@ -117,9 +123,9 @@ impl States {
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Option<Self> {
-        let (load, cover, bed) = (Told::read(r)?, Told::read(r)?, Told::read(r)?);
+        let (load, cover, bed, ignition) = (Told::read(r)?, Told::read(r)?, Told::read(r)?, Told::read(r)?);
         let (is_stuck, emptied, filled, has_load_sensor) = (r.flag()?, r.optional()?, r.optional()?, r.flag()?);
-        Some(Self { load, cover, bed, is_stuck, emptied, filled, has_load_sensor })
+        Some(Self { load, cover, bed, ignition, is_stuck, emptied, filled, has_load_sensor })
     }
 }
 

@@ -13,7 +13,7 @@ use model::facts::Facts;
 use model::geo::Wgs84;
 use model::id::{AreaId, DeviceId, PermitId, SubjectId};
 use model::quantity::Quantity;
-use model::record::{Fix, Flag, RecordKind, Statistic, Value};
+use model::record::{Fix, Flag, Happening, RecordKind, Statistic, Value};
 use model::register::{Area, AreaPurpose, Circle, Object, Permit, Revision, Subject, SubjectDetails, WeekWindow};
 use model::time::{EventTime, IngestTime};
 use std::sync::Arc;
@@ -221,3 +221,50 @@ pub(crate) const SITE: SubjectId = SubjectId(30);
 pub(crate) const DUMP: SubjectId = SubjectId(40);
 /// 2026-11-20 23:00 in Beijing, a Friday.
 pub(crate) const NIGHT: i64 = 1_795_186_800_000;
+
+/// A gate of the site with a camera and a washer, and the truck with its permit.
+pub(crate) fn gate_corner() -> Corner {
+    let mut corner = Corner { group: GroupKey::Gate(GATE), ..Corner::of_truck() };
+    corner.put(Object::Subject(subject(GATE.0, None, SubjectDetails::Gate { site: SITE })));
+    let row = r#"{"code": "washer", "name": "washer", "protocol": "modbus",
+        "factors": [{"code": "p", "quantity": "washer_pump_on", "unit": "1"}]}"#;
+    corner.put(Object::Profile(serde_json::from_str(row).unwrap()));
+    let row = r#"{"id": 3, "code": "washer", "protocol": "modbus", "identity": "w", "profile": "washer"}"#;
+    corner.put(Object::Device(serde_json::from_str(row).unwrap()));
+    let row = r#"{"id": 3, "device": 3, "subject": 50, "valid_from": 0}"#;
+    corner.put(Object::Installation(serde_json::from_str(row).unwrap()));
+    corner
+}
+
+impl Corner {
+    pub(crate) fn without_washer(&mut self) {
+        let row = r#"{"id": 3, "device": 3, "subject": 50, "valid_from": 0, "valid_to": 1}"#;
+        self.put(Object::Installation(serde_json::from_str(row).unwrap()));
+    }
+
+    fn happens(&mut self, second: i64, happening: Happening, device: i64) {
+        let seq = 1 + u64::try_from(self.said.len()).unwrap();
+        let mut seen = seen(NIGHT + second * 1_000, &[]);
+        (seen.device, seen.subject, seen.seq) = (DeviceId(device), GATE, seq);
+        seen.source = Source::Record(RecordKind::Event);
+        seen.slot = u32::try_from(seq).unwrap();
+        seen.happening = Some(Arc::new(happening));
+        self.said.push(seen);
+    }
+
+    pub(crate) fn exit(&mut self, second: i64, plate: &str, attributes: &[(&str, &str)]) {
+        self.happens(second, happening("vehicle_exit", None, Some(plate), attributes), 4);
+    }
+
+    pub(crate) fn wash(&mut self, second: i64, lasts: Option<i64>, plate: Option<&str>, attributes: &[(&str, &str)]) {
+        let end = lasts.map(|seconds| EventTime(NIGHT + (second + seconds) * 1_000));
+        self.happens(second, happening("wash", end, plate, attributes), 3);
+    }
+}
+
+fn happening(what: &str, end: Option<EventTime>, plate: Option<&str>, attributes: &[(&str, &str)]) -> Happening {
+    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Happening { what: what.into(), end, plate: plate.map(str::to_owned), attributes, pictures: Vec::new() }
+}
+
+pub(crate) const GATE: SubjectId = SubjectId(50);

@@ -10,7 +10,8 @@
 //! | `outside_window` | loaded and driving while no permit lets it, or a notice stops it | permit ends during the last minutes |
 //! | `wrong_dump` | unloads where neither its permits nor the register let it | in a site or depot; a load that is back at once |
 //! | `no_go` | inside a closed area, deeper than its receiver errs | along its edge; in hours in which it is open |
-//! | `gps_jump` | several jumps in a short time | one jump |
+//! | `gps_jump` | it is where no truck can have driven | scatter; a tunnel's other end |
+//! | `gps_jamming` | it reports and has no fix, the ignition on | in a hall where it stood before; some fixes in between |
 //!
 //! A value that is flagged, not fixed or not a number is as if it were not there: not judged, never a violation.
 
@@ -41,6 +42,8 @@ pub(crate) const WRONG_DUMP: KindRow =
 pub(crate) const NO_GO: KindRow = KindRow { code: "no_go", read: |root, found| Some(read(Word::NoGo, root, found)) };
 pub(crate) const GPS_JUMP: KindRow =
     KindRow { code: "gps_jump", read: |root, found| Some(read(Word::GpsJump, root, found)) };
+pub(crate) const GPS_JAMMING: KindRow =
+    KindRow { code: "gps_jamming", read: |root, found| Some(read(Word::GpsJamming, root, found)) };
 
 #[derive(Debug, Clone, Copy)]
 enum Word {
@@ -52,6 +55,7 @@ enum Word {
     WrongDump,
     NoGo,
     GpsJump,
+    GpsJamming,
 }
 
 /// What the rule looks for, with its own numbers.
@@ -83,6 +87,7 @@ pub(crate) enum Watch {
         jumps_min: u32,
         within_ms: i64,
     },
+    GpsJamming,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +121,7 @@ impl Design for TruckDesign {
             Watch::LongStop { .. } | Watch::OutsideWindow { .. } | Watch::NoGo { .. } => &load,
             Watch::BedLifted | Watch::WrongDump => &[Quantity::LOAD_STATE, Quantity::BED_LIFTED],
             Watch::Uncovered { .. } => &[Quantity::LOAD_STATE, Quantity::COVER_OPEN],
+            Watch::GpsJamming => &[Quantity::IGNITION],
         };
         for quantity in wanted {
             reads = reads.quantity(*quantity);
@@ -132,7 +138,7 @@ impl Design for TruckDesign {
             Watch::Overspeed { .. } | Watch::OutsideWindow { .. } | Watch::Uncovered { .. } | Watch::GpsJump { .. } => {
                 "km/h"
             }
-            Watch::LongStop { .. } => "min",
+            Watch::LongStop { .. } | Watch::GpsJamming => "min",
             Watch::BedLifted | Watch::WrongDump | Watch::NoGo { .. } => "m",
         }
     }
@@ -156,6 +162,7 @@ impl Design for TruckDesign {
             }
             Watch::WrongDump => "在准运证核准的消纳场、临时堆放点以外卸货".to_owned(),
             Watch::NoGo { .. } => format!("驶入禁行区 {seconds} 秒（误差 {} 米以内不计）", self.accuracy_m),
+            Watch::GpsJamming => format!("点火行驶中 {minutes} 分钟有上报而无定位（疑似干扰或天线断开）"),
             Watch::GpsJump { jumps_min, within_ms } => {
                 format!("{} 分钟内定位跳变 {jumps_min} 次（速度超过 {} km/h）", within_ms / 60_000, self.speed_max_kmh)
             }
@@ -185,6 +192,7 @@ fn read(word: Word, root: &mut Reader<'_>, found: &mut Findings<'_>) -> Arc<dyn 
             only_loaded: at.flag("only_loaded", found),
         },
         Word::WrongDump => Watch::WrongDump,
+        Word::GpsJamming => Watch::GpsJamming,
         Word::NoGo => Watch::NoGo { only_loaded: at.flag("only_loaded", found) },
         Word::GpsJump => {
             let jumps = at.number("jumps_min", 1.0, 1.0..=16.0, found);
@@ -200,6 +208,7 @@ fn read(word: Word, root: &mut Reader<'_>, found: &mut Findings<'_>) -> Arc<dyn 
         Word::Uncovered | Word::NoGo => (MINUTE, 3.0, 3 * MINUTE),
         Word::OutsideWindow => (10 * MINUTE, 5.0, 5 * MINUTE),
         Word::GpsJump => (0, 1.0, 30 * MINUTE),
+        Word::GpsJamming => (10 * MINUTE, 10.0, 5 * MINUTE),
     };
     let clear_ms = match word {
         Word::LongStop => 0,

@@ -69,7 +69,7 @@ fn meets(episode: &Episode, truth: &Truth, story: &Story) -> bool {
     let end = episode.end.map_or(i64::MAX, |end| end.0 - story.base);
     truth.subjects.contains(&episode.subject.0)
         && within(episode.start.0 - story.base, truth.start_ms)
-        && (within(end, truth.end_ms) || end == i64::MAX && truth.end_ms.1 == i64::MAX)
+        && (within(end, truth.end_ms) || end == i64::MAX && truth.end_ms.1 > i64::MAX / 4)
 }
 
 /// `day+hh:mm` of a time of the story.

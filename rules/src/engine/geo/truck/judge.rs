@@ -104,6 +104,7 @@ impl Judge for TruckJudge {
                 Watch::WrongDump => "unloading, metres to the nearest place where it may",
                 Watch::NoGo { .. } => "metres inside a no-go area",
                 Watch::GpsJump { .. } => "jumps, fastest",
+                Watch::GpsJamming => "without a fix",
             }
             .to_owned(),
             value: is_judged.then_some(verdict.value),
@@ -112,7 +113,7 @@ impl Judge for TruckJudge {
                 | Watch::OutsideWindow { .. }
                 | Watch::Uncovered { .. }
                 | Watch::GpsJump { .. } => "km/h",
-                Watch::LongStop { .. } => "min",
+                Watch::LongStop { .. } | Watch::GpsJamming => "min",
                 Watch::BedLifted | Watch::WrongDump | Watch::NoGo { .. } => "m",
             }
             .to_owned(),

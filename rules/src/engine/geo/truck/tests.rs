@@ -1,6 +1,6 @@
 //! Each rule of the library: who offends, and who looks like it and is innocent.
 
-use crate::engine::geo::testing::{Corner, DUMP, NIGHT, TRUCK, Told, area, dump, library, off, permit};
+use crate::engine::geo::testing::{Corner, DUMP, NIGHT, TRUCK, Told, area, dump, library, off, permit, value};
 use model::id::{GridId, NoticeId, PermitId, SubjectId};
 use model::quantity::Quantity;
 use model::record::Value;
@@ -338,6 +338,35 @@ fn a_jump_is_doubtful_and_its_end_is_the_first_fix_that_can_be() {
         drive(corner, 7_000..7_400, 100_000.0, 36.0, 0.0, &[]);
     };
     assert_eq!(finds("gps-jump", moved), 0);
+}
+
+#[test]
+fn ten_minutes_of_reports_without_a_fix_are_doubtful() {
+    let unfixed = |corner: &mut Corner, seconds: std::ops::Range<i64>, ignition: f64, every: i64| {
+        for second in seconds.step_by(20) {
+            corner.say(second, 2_000.0, 0.0, 30.0, &[value(Quantity::IGNITION, ignition)]);
+            if let Some(fix) = corner.said.last_mut().and_then(|seen| seen.fix.as_mut()) {
+                fix.fixed = every != 0 && second / 20 % every == 0;
+            }
+        }
+    };
+    let way = |seconds: i64, ignition: f64, every: i64| {
+        finds("gps-jamming", |corner| {
+            drive(corner, 0..100, 1_000.0, 36.0, 0.0, &[value(Quantity::IGNITION, 1.0)]);
+            unfixed(corner, 100..100 + seconds, ignition, every);
+            drive(corner, 100 + seconds..400 + seconds, 2_500.0, 36.0, 0.0, &[value(Quantity::IGNITION, 1.0)]);
+        })
+    };
+    assert_eq!(way(1_200, 1.0, 0), 1);
+    assert_eq!(way(1_500, 1.0, 40), 1, "one lucky fix in the middle");
+    assert_eq!(way(400, 1.0, 0), 0, "a tunnel");
+    assert_eq!(way(1_200, 0.0, 0), 0, "the ignition is off");
+    assert_eq!(way(1_200, 1.0, 3), 0, "every third fix is good");
+    let hall = |corner: &mut Corner| {
+        stand(corner, 0..100, 0.0, 0.0, &[value(Quantity::IGNITION, 1.0)]);
+        unfixed(corner, 100..1_500, 1.0, 0);
+    };
+    assert_eq!(finds("gps-jamming", hall), 0, "under the roof of a known place");
 }
 
 #[test]

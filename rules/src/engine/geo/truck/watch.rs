@@ -46,6 +46,8 @@ pub(crate) struct Memory {
     rest: Option<(i64, Wgs84)>,
     /// The last fix that agrees with the speeds told: when, where, how fast.
     trusted: Option<(i64, Wgs84, f64)>,
+    /// When the last fix was, and whether it was at rest in a known place.
+    fixed: Option<(i64, bool)>,
     /// Times of the last jumps, and the fastest of them.
     jumps: VecDeque<(i64, f64)>,
     planned: Planned,
@@ -93,6 +95,7 @@ impl Memory {
         let speed = seen.fix.filter(|fix| fix.fixed).map(|fix| fix.speed_kmh);
         self.states.take(seen, speed);
         let going = match self.walk.step(seen.at, seen.fix.as_ref()?, design.speed_max_kmh) {
+            Step::Unfixed if design.watch == Watch::GpsJamming => return Some(self.jammed(design, seen.at)),
             Step::Unfixed => return Some(Verdict::not(Because::NoFix)),
             Step::Jump { kmh } => {
                 if let Watch::GpsJump { jumps_min, within_ms } = design.watch {
@@ -119,6 +122,12 @@ impl Memory {
             }
             Watch::WrongDump => self.wrong_dump(design, &going, scene),
             Watch::NoGo { only_loaded } => self.no_go(design, &going, scene, only_loaded),
+            Watch::GpsJamming => {
+                // In a hall where it stood before it lost its fix nobody jams it.
+                let is_home = going.speed_kmh <= design.rest_kmh && known_place(scene, &going) <= design.accuracy_m;
+                self.fixed = Some((seen.at, is_home));
+                Verdict::judged(Signal::Clear, 0.0, seconds(design.terms.for_ms) / 60.0)
+            }
             Watch::GpsJump { jumps_min, within_ms } => {
                 self.jumped(seen.at, None, jumps_min, within_ms, design.speed_max_kmh)
             }
@@ -149,6 +158,19 @@ impl Memory {
             self.rest = Some((going.at, going.place));
         }
         stood.is_some() && self.rest.is_some() && !is_here
+    }
+
+    fn jammed(&self, design: &TruckDesign, at: i64) -> Verdict {
+        match (self.states.ignition(at, design.state_ms), self.fixed) {
+            (Err(because), _) => Verdict::not(because),
+            (Ok(false), _) | (Ok(true), Some((_, true))) => {
+                Verdict { signal: Signal::Stop, ..Verdict::not(Because::NoFix) }
+            }
+            (Ok(true), fixed) => {
+                let minutes = fixed.map_or(0.0, |(since, _)| seconds(at.saturating_sub(since)) / 60.0);
+                Verdict::judged(Signal::Over, minutes, seconds(design.terms.for_ms) / 60.0)
+            }
+        }
     }
 
     fn long_stop(&self, design: &TruckDesign, going: &Going, scene: &Scene<'_>, only_loaded: bool) -> Verdict {
@@ -303,6 +325,11 @@ impl Memory {
             write_place(place, w);
             w.float(kmh);
         }
+        w.flag(self.fixed.is_some());
+        if let Some((at, is_home)) = self.fixed {
+            w.signed(at);
+            w.flag(is_home);
+        }
         w.unsigned(self.jumps.len() as u64);
         for (at, kmh) in &self.jumps {
             w.signed(*at);
@@ -319,6 +346,9 @@ impl Memory {
         }
         if r.flag()? {
             memory.trusted = Some((r.signed()?, read_place(r)?, r.float()?));
+        }
+        if r.flag()? {
+            memory.fixed = Some((r.signed()?, r.flag()?));
         }
         for _ in 0..r.count()? {
             memory.jumps.push_back((r.signed()?, r.float()?));
