@@ -199,7 +199,7 @@ fn csv(report: &Report, facts: &Facts) -> String {
     for change in &report.changes {
         let episode = change.episode();
         let device = facts.devices.get(&episode.device).map_or_else(String::new, |device| device.code.clone());
-        let end = |episode: &Episode| episode.end.as_ref().map(EventTime::to_rfc3339).unwrap_or_default();
+        let end = |episode: &Episode| episode.end.map(EventTime::to_rfc3339).unwrap_or_default();
         let live = match change {
             Change::Changed { live, .. } => format!("{},{},{}", live.start, end(live), live.extreme),
             _ => ",,".to_owned(),
