@@ -46,26 +46,6 @@ const RULES: &[Shortened] = &[
         ],
         [&[("margin_m = 20", "margin_m = 5")], &[("for = \"1min\"", "for = \"2min\"")]],
     ),
-    (
-        "truck-overspeed",
-        &[("horizon = \"72h\"", HORIZON), ("fixes_min = 3", "fixes_min = 2")],
-        [&[("limit_kmh = 60", "limit_kmh = 30")], &[("clear_for = \"1min\"", "clear_for = \"2min\"")]],
-    ),
-    (
-        "truck-uncovered",
-        &[("horizon = \"72h\"", HORIZON), ("fixes_min = 3", "fixes_min = 2")],
-        [&[("speed_min_kmh = 5", "speed_min_kmh = 50")], &[("clear_for = \"1min\"", "clear_for = \"2min\"")]],
-    ),
-    (
-        "bed-lifted-outside",
-        &[("horizon = \"72h\"", HORIZON)],
-        [&[("for = \"20s\"", "for = \"50s\"")], &[("clear_for = \"3min\"", "clear_for = \"1min\"")]],
-    ),
-    (
-        "gps-jump",
-        &[("horizon = \"72h\"", HORIZON), ("gap = \"30min\"", "gap = \"5min\"")],
-        [&[("within = \"1min\"", "within = \"2min\"")], &[("clear_for = \"3min\"", "clear_for = \"1min\"")]],
-    ),
 ];
 
 fn edit(code: &str, mut text: String, edits: &[(&str, &str)]) -> String {

@@ -110,7 +110,7 @@ fn stage() -> impl Strategy<Value = Stage> {
 
 pub(super) fn life() -> impl Strategy<Value = Life> {
     let version =
-        (20..90i64, 0..8usize, 0..2usize).prop_map(|(at, rule, edit)| (at * MINUTE, Event::Version { rule, edit }));
+        (20..90i64, 0..4usize, 0..2usize).prop_map(|(at, rule, edit)| (at * MINUTE, Event::Version { rule, edit }));
     let outage =
         (5..100i64, 1..10i64).prop_map(|(at, length)| (at * MINUTE, Event::Outage { length: length * MINUTE }));
     let events = (prop::collection::vec(version, 0..3), prop::collection::vec(outage, 0..2));
