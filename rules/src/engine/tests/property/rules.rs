@@ -46,6 +46,46 @@ const RULES: &[Shortened] = &[
         ],
         [&[("margin_m = 20", "margin_m = 5")], &[("for = \"1min\"", "for = \"2min\"")]],
     ),
+    (
+        "fume-suspected",
+        &[
+            ("horizon = \"6h\"", HORIZON),
+            ("value), 10min, valid 75%)", "value), 4min, valid 50%)"),
+            ("clear_for = \"5min\"", "clear_for = \"1min\""),
+            ("gap = \"10min\"", "gap = \"3min\""),
+        ],
+        [
+            &[("clear = \"fume10 <= 0.9 * limit(fume)\"", "clear = \"fume10 <= 0.5 * limit(fume)\"")],
+            &[("value), 4min, valid 50%)", "value), 2min, valid 50%)")],
+        ],
+    ),
+    (
+        "purifier-off",
+        &[
+            ("horizon = \"6h\"", HORIZON),
+            ("for = \"10min\"", "for = \"1min\""),
+            ("clear_for = \"2min\"", "clear_for = \"1min\""),
+            ("gap = \"10min\"", "gap = \"3min\""),
+        ],
+        [&[("for = \"1min\"", "for = \"3min\"")], &[("for = \"1min\"", "count = \"2 of 3\"")]],
+    ),
+    (
+        "near-limit",
+        &[
+            ("horizon = \"6h\"", HORIZON),
+            (
+                "value > 95% * limit(fume) && value <= limit(fume), 2h, valid 75%",
+                "value > 40% * limit(fume), 5min, valid 40%",
+            ),
+            ("gap = \"30min\"", "gap = \"3min\""),
+        ],
+        [&[("crowd >= 80%", "crowd >= 60%")], &[("crowd < 70%", "crowd < 50%")]],
+    ),
+    (
+        "data-flatline",
+        &[("horizon = \"6h\"", HORIZON), ("for = \"6h\"", "for = \"2min\""), ("gap = \"15min\"", "gap = \"3min\"")],
+        [&[("for = \"2min\"", "for = \"1min\"")], &[("within 0.0005 mg/m3", "within 0.6 mg/m3")]],
+    ),
 ];
 
 fn edit(code: &str, mut text: String, edits: &[(&str, &str)]) -> String {
