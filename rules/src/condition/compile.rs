@@ -1,11 +1,14 @@
 //! From the tree of a condition to programs and operators: fields and operators are looked up, units compared and converted,
 //! and what is wrong is told with its place and what to write instead.
 
+mod call;
+
 use super::parse::{Argument, Node, NodeKind, parse};
 use super::program::{Code, Program, STACK_MAX, Sign};
 use super::token::Wrong;
 use super::window::{Shape, Spec};
 use crate::definition::suggestion;
+use call::{Call, FUNCTIONS, shape, usage};
 use model::quantity::{QUANTITIES, Quantity, QuantitySpec};
 use model::record::Flag;
 use model::register::Stops;
@@ -462,95 +465,6 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// A call whose arguments are being read.
-#[derive(Debug)]
-struct Call<'n> {
-    name: &'n str,
-    arguments: &'n [Argument],
-    node: &'n Node,
-    used: usize,
-}
-
-impl<'n> Call<'n> {
-    fn wrong(&self, message: &str, hint: impl Into<String>) -> Wrong {
-        Wrong::new(self.node.from, self.node.to, format!("{} {message}", self.name), hint)
-    }
-
-    fn next(&mut self) -> Result<&'n Node, Wrong> {
-        let next = self.arguments.get(self.used).filter(|argument| argument.name.is_none());
-        let next = next.ok_or_else(|| self.wrong("has too few arguments", usage(self.name)))?;
-        self.used += 1;
-        Ok(&next.value)
-    }
-
-    /// A named argument, if it is the next one.
-    fn named(&mut self, name: &str) -> Option<&'n Node> {
-        let next = self.arguments.get(self.used).filter(|argument| argument.name.as_deref() == Some(name))?;
-        self.used += 1;
-        Some(&next.value)
-    }
-
-    fn quantity(&mut self) -> Result<&'static QuantitySpec, Wrong> {
-        let node = self.next()?;
-        let NodeKind::Name(name) = &node.kind else {
-            return Err(Wrong::new(node.from, node.to, "a field's name belongs here", usage(self.name)));
-        };
-        QUANTITIES.iter().find(|spec| spec.code == name).ok_or_else(|| {
-            let codes: Vec<&str> = QUANTITIES.iter().map(|spec| spec.code).collect();
-            Wrong::new(node.from, node.to, format!("\"{name}\" is no field"), suggestion(name, &codes))
-        })
-    }
-
-    fn text(&mut self) -> Result<String, Wrong> {
-        let node = self.next()?;
-        match &node.kind {
-            NodeKind::Text(text) => Ok(text.clone()),
-            _ => Err(Wrong::new(node.from, node.to, "a text belongs here", usage(self.name))),
-        }
-    }
-
-    fn word(&mut self, words: &[&str]) -> Result<String, Wrong> {
-        let node = self.next()?;
-        let (NodeKind::Text(text) | NodeKind::Name(text)) = &node.kind else {
-            return Err(Wrong::new(node.from, node.to, "a word belongs here", usage(self.name)));
-        };
-        if words.contains(&text.as_str()) {
-            return Ok(text.clone());
-        }
-        Err(Wrong::new(node.from, node.to, format!("\"{text}\" is not known"), suggestion(text, words)))
-    }
-
-    fn duration(&mut self) -> Result<i64, Wrong> {
-        let node = self.next()?;
-        duration_ms(node).ok_or_else(|| Wrong::new(node.from, node.to, "a time belongs here", usage(self.name)))
-    }
-
-    fn named_duration(&mut self, name: &str) -> Result<Option<i64>, Wrong> {
-        let Some(node) = self.named(name) else { return Ok(None) };
-        let ms = duration_ms(node);
-        ms.map(Some).ok_or_else(|| Wrong::new(node.from, node.to, format!("{name} is no time"), usage(self.name)))
-    }
-
-    fn percent(&mut self) -> Result<f64, Wrong> {
-        let node = self.next()?;
-        percent(node).ok_or_else(|| Wrong::new(node.from, node.to, "a share belongs here", "write for example 95%"))
-    }
-
-    fn share(&mut self, name: &str, default: f64) -> Result<f64, Wrong> {
-        let Some(node) = self.named(name) else { return Ok(default) };
-        percent(node)
-            .ok_or_else(|| Wrong::new(node.from, node.to, format!("{name} is no share"), "write for example valid 75%"))
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a duration as written; its range is checked by who asked")]
-fn duration_ms(node: &Node) -> Option<i64> {
-    match node.kind {
-        NodeKind::Number(seconds, Some(Unit::Second)) => Some((seconds * 1_000.0) as i64),
-        _ => None,
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a number of minutes")]
 fn minutes(ms: i64) -> f64 {
     (ms / 60_000) as f64
@@ -559,13 +473,6 @@ fn minutes(ms: i64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a number of days")]
 fn days(ms: i64) -> f64 {
     (ms / DAY) as f64
-}
-
-fn percent(node: &Node) -> Option<f64> {
-    match node.kind {
-        NodeKind::Number(share, Some(Unit::Percent)) if (0.0..=100.0).contains(&share) => Some(share / 100.0),
-        _ => None,
-    }
 }
 
 impl Typed {
@@ -674,91 +581,6 @@ fn place_of<T: PartialEq>(list: &mut Vec<T>, wanted: T, most: usize) -> Option<u
     u8::try_from(place).ok()
 }
 
-fn shape(name: &str) -> Option<Shape> {
-    Some(match name {
-        "mean" => Shape::Mean,
-        "sum" => Shape::Sum,
-        "min" => Shape::Least,
-        "max" => Shape::Most,
-        "median" => Shape::Percentile(0.5),
-        "percentile" => Shape::Percentile(-1.0),
-        "spread" => Shape::Spread,
-        "rate" => Shape::Rate,
-        "count" => Shape::Count,
-        "share" => Shape::Share,
-        "previous" => Shape::Previous,
-        "same_for" => Shape::Same,
-        "pause" => Shape::Pause,
-        "daily" => Shape::Daily,
-        "repeats" => Shape::Repeats,
-        "baseline" => Shape::Baseline,
-        _ => return None,
-    })
-}
-
-/// How an operator is written.
-fn usage(name: &str) -> String {
-    let example = match name {
-        "percentile" => "percentile(noise, 95%, 1h, valid 75%)",
-        "previous" | "pause" | "abs" | "converted" => return format!("write {name}(fume)"),
-        "same_for" => "same_for(fume, within 0.001 mg/m3)",
-        "daily" => "daily(mean(pm10, 1h) > limit(pm10), 1h)",
-        "repeats" => "repeats(fume > 10 * previous(fume), 7d, within 5min)",
-        "share" | "count" => return format!("write {name}(fume > limit(fume), 1h)"),
-        "baseline" => "baseline(purifier_current, 30d, least 7d)",
-        "background" => "background(pm10, 1h, valid 50%, cap 150 ug/m3)",
-        "where" => "where(fan_on, fume)",
-        "either" => "either(converted(fume), fume)",
-        "limit" => "limit(fume), or limit(noise, 'night') for the rows of a class",
-        "number" => "number(night())",
-        "flagged" => "flagged(fume, 'DT')",
-        "stage" => "stage(earthwork)",
-        "size" => "size(large)",
-        "stopped" => "stopped(earthwork)",
-        "night" | "open" | "peak" | "delay" | "stoves" | "since_cleaning" | "night_permit" => {
-            return format!("write {name}()");
-        }
-        other => return format!("write {other}(fume, 10min, valid 75%)"),
-    };
-    format!("write {example}")
-}
-
-const FUNCTIONS: &[&str] = &[
-    "mean",
-    "sum",
-    "min",
-    "max",
-    "median",
-    "percentile",
-    "spread",
-    "rate",
-    "count",
-    "share",
-    "previous",
-    "same_for",
-    "pause",
-    "daily",
-    "repeats",
-    "baseline",
-    "abs",
-    "where",
-    "either",
-    "converted",
-    "background",
-    "limit",
-    "stoves",
-    "since_cleaning",
-    "number",
-    "night_permit",
-    "open",
-    "peak",
-    "night",
-    "delay",
-    "stage",
-    "size",
-    "stopped",
-    "flagged",
-];
 const DAY: i64 = 86_400_000;
 const NODES_MAX: usize = 400;
 const READINGS_MAX: usize = 24;
