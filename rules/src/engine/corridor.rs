@@ -13,6 +13,8 @@ pub(super) struct Corridor {
     from: i64,
     to: i64,
     windows: Vec<WeekWindow>,
+    /// From, to: as if there were no permit.
+    suspended: Vec<(i64, i64)>,
     origin: Wgs84,
     /// cos(latitude of the origin) × metres a degree.
     east_m: f64,
@@ -42,7 +44,7 @@ pub(super) fn corridors(facts: &Facts, truck: SubjectId) -> Vec<Corridor> {
 pub(super) fn measure(corridors: &[Corridor], at: i64, place: Wgs84) -> Measured {
     let mut best = Measured::NoPermit;
     let mut least = f64::INFINITY;
-    for corridor in corridors.iter().filter(|corridor| corridor.from <= at && at < corridor.to) {
+    for corridor in corridors.iter().filter(|corridor| corridor.is_in_force(at)) {
         if !in_windows(&corridor.windows, at) {
             if best == Measured::NoPermit {
                 best = Measured::OutsideHours;
@@ -69,10 +71,16 @@ impl Corridor {
             from: permit.valid_from.0,
             to: permit.valid_to.map_or(i64::MAX, |to| to.0),
             windows: permit.windows.clone(),
+            suspended: permit.suspensions.iter().map(|one| (one.from.0, one.to.map_or(i64::MAX, |to| to.0))).collect(),
             origin,
             east_m,
             line: permit.corridor.iter().map(plane).collect(),
         })
+    }
+
+    fn is_in_force(&self, at: i64) -> bool {
+        let is_suspended = self.suspended.iter().any(|(from, to)| *from <= at && at < *to);
+        self.from <= at && at < self.to && !is_suspended
     }
 
     fn distance_m(&self, place: Wgs84) -> f64 {
@@ -143,6 +151,34 @@ mod tests {
         assert!(in_windows(&[], 0));
     }
 
+    fn permit(corridor: Vec<Wgs84>) -> Permit {
+        Permit {
+            id: model::id::PermitId(1),
+            code: String::new(),
+            trucks: vec![],
+            site: None,
+            disposal_site: None,
+            corridor,
+            corridor_half_width_m: 30.0,
+            windows: vec![],
+            valid_from: EventTime(0),
+            valid_to: None,
+            suspended: false,
+            suspensions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn while_a_permit_is_suspended_there_is_none() {
+        let line = vec![Wgs84 { lon: 113.50, lat: 34.80 }, Wgs84 { lon: 113.54, lat: 34.81 }];
+        let suspension =
+            model::register::Suspension { from: EventTime(1_000), to: Some(EventTime(2_000)), why: String::new() };
+        let row = Permit { suspensions: vec![suspension], ..permit(line.clone()) };
+        let corridors = [Corridor::new(&row).unwrap()];
+        let at = |at| measure(&corridors, at, line[0]) == Measured::NoPermit;
+        assert_eq!([at(999), at(1_000), at(1_999), at(2_000)], [false, true, true, false]);
+    }
+
     #[test]
     fn the_plane_agrees_with_the_sphere() {
         let line = vec![
@@ -150,20 +186,7 @@ mod tests {
             Wgs84 { lon: 113.54, lat: 34.81 },
             Wgs84 { lon: 113.55, lat: 34.83 },
         ];
-        let permit = Permit {
-            id: model::id::PermitId(1),
-            code: String::new(),
-            trucks: vec![],
-            site: None,
-            disposal_site: None,
-            corridor: line.clone(),
-            corridor_half_width_m: 30.0,
-            windows: vec![],
-            valid_from: EventTime(0),
-            valid_to: None,
-            suspended: false,
-            suspensions: Vec::new(),
-        };
+        let permit = permit(line.clone());
         let corridor = Corridor::new(&permit).unwrap();
         for (lon, lat) in [(113.52, 34.80), (113.545, 34.83), (113.49, 34.79), (113.53, 34.8075)] {
             let place = Wgs84 { lon, lat };
