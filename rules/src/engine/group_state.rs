@@ -104,8 +104,11 @@ impl Group {
             }
             return;
         }
+        // The walk steps over what was heard before the absence, not after it.
+        let absent: Vec<bool> = self.seats.iter().map(|seat| seat.is_absent).collect();
         self.walk(around, &mut Output::default());
-        for seat in &mut self.seats {
+        for (seat, is_absent) in self.seats.iter_mut().zip(absent) {
+            seat.is_absent = is_absent;
             seat.soft = true;
         }
         self.due = 0;
