@@ -65,12 +65,13 @@ fn build(raw: &[u8], line_end: LineEnd) -> Explanation {
     for problem in parts.problems() {
         out.trouble(problem.code, from + problem.offset, detail(problem, &parts, &message));
     }
+    let offsets = Offsets::new(&parts, &text);
     for problem in &problems {
-        let at = from + parts.segment_offset + raw_offset(&parts, &text, problem.offset);
+        let at = from + parts.segment_offset + offsets.raw(problem.offset);
         out.trouble(problem.code, at, detail(*problem, &parts, &message));
     }
     for problem in message.odd_fields() {
-        let at = from + parts.segment_offset + raw_offset(&parts, &text, problem.offset);
+        let at = from + parts.segment_offset + offsets.raw(problem.offset);
         out.trouble(problem.code, at, detail(problem, &parts, &message));
     }
     out.unknown(&message, command);
@@ -122,15 +123,39 @@ fn next_frame(framer: &mut Framer) -> Option<bytes::Bytes> {
     }
 }
 
-/// An offset of the decoded text, in the segment's bytes.
-fn raw_offset(parts: &Parts<'_>, text: &str, offset: usize) -> usize {
-    // The text is the segment itself, or what GBK makes of it.
-    let offset = if text.as_bytes() == parts.segment {
-        offset
-    } else {
-        encoding_rs::GBK.encode(text.get(..offset).unwrap_or_default()).0.len()
-    };
-    offset.min(parts.segment.len())
+/// Where the decoded text's bytes are in the segment.
+struct Offsets {
+    /// Of a text that GBK made: ends of its characters' bytes, there and here, in order. Empty: the text is the segment itself.
+    ends: Vec<(usize, usize)>,
+    len: usize,
+}
+
+impl Offsets {
+    fn new(parts: &Parts<'_>, text: &str) -> Self {
+        let len = parts.segment.len();
+        let mut ends = Vec::new();
+        if text.as_bytes() != parts.segment {
+            let mut decoder = encoding_rs::GBK.new_decoder_without_bom_handling();
+            let (mut made, mut buffer) = (0, [0; 32]);
+            for (at, byte) in parts.segment.iter().enumerate() {
+                let (_, _, written, _) = decoder.decode_to_utf8(&[*byte], &mut buffer, at + 1 == len);
+                if written > 0 {
+                    made += written;
+                    ends.push((made, at + 1));
+                }
+            }
+        }
+        Self { ends, len }
+    }
+
+    /// Of an offset of the text.
+    fn raw(&self, offset: usize) -> usize {
+        if self.ends.is_empty() {
+            return offset.min(self.len);
+        }
+        let before = self.ends.partition_point(|(made, _)| *made <= offset);
+        before.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(_, raw)| *raw)
+    }
 }
 
 fn detail(problem: Problem, parts: &Parts<'_>, message: &Message<'_>) -> String {
