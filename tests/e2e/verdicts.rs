@@ -148,9 +148,20 @@ fn start_fleet(staged: &Staged, server: &Server, truth: &Path) -> Result<Running
 /// What was decided equals what the journal alone decides again, byte for byte; twice.
 fn replays(server: &Server, dump: &str) -> Result<()> {
     let first = server.command(&["replay"])?;
-    ensure!(first == dump, "the replay differs from what was decided");
+    ensure!(first == dump, "the replay differs from what was decided: {}", difference(&first, dump));
     ensure!(first == server.command(&["replay"])?, "two replays of one journal differ");
     Ok(())
+}
+
+/// The first line that is not alike.
+fn difference(replay: &str, dump: &str) -> String {
+    let (mut replay, mut dump) = (replay.lines(), dump.lines());
+    loop {
+        match (replay.next(), dump.next()) {
+            (Some(one), Some(other)) if one == other => {}
+            (one, other) => return format!("replayed {one:?}, decided {other:?}"),
+        }
+    }
 }
 
 /// What people do is not in the journal; what the machine decided is the same with and without it.

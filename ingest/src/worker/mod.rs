@@ -57,13 +57,20 @@ pub struct WorkerConfig {
     pub settle: SettleConfig,
     /// Bytes of entries read at once.
     pub read_bytes_max: usize,
+    /// How long entries that were durable at stop may still be settled; the others are after the next start.
+    pub last_entries_wait: Duration,
     /// How long the last seal at stop may wait for the judge.
     pub last_seal_wait: Duration,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { settle: SettleConfig::default(), read_bytes_max: 256 << 10, last_seal_wait: Duration::from_secs(10) }
+        Self {
+            settle: SettleConfig::default(),
+            read_bytes_max: 256 << 10,
+            last_entries_wait: Duration::from_secs(5),
+            last_seal_wait: Duration::from_secs(10),
+        }
     }
 }
 
@@ -196,14 +203,24 @@ struct Line {
 }
 
 impl Line {
-    /// Until `stop`; gives what is to be saved with the cursor. `None`: the cursor must stay, for the sake of what is owed.
+    /// Until `stop`, and then as far as the journal had got by then, if that does not take too long; gives what is to be saved with the cursor.
+    /// `None`: the cursor must stay, for the sake of what is owed.
     fn run(mut self) -> Result<Option<Vec<u8>>, WorkerError> {
         self.last_swap = self.clock.now();
-        while !self.stop.is_cancelled() {
+        let mut last: Option<(Position, tokio::time::Instant)> = None;
+        loop {
+            if self.stop.is_cancelled() {
+                let limit = self.config.last_entries_wait;
+                let (end, until) =
+                    *last.get_or_insert_with(|| (self.journal.durable(), tokio::time::Instant::now() + limit));
+                if self.up_to >= end || tokio::time::Instant::now() >= until {
+                    break;
+                }
+            }
             let entries = self.reader.read_batch(self.config.read_bytes_max);
             let entries = entries.map_err(|error| WorkerError::Journal(Arc::from(error.to_string())))?;
             if entries.is_empty() {
-                if self.reader.wait(WAIT) == Waited::Stopped {
+                if self.reader.wait(WAIT) == Waited::Stopped || last.is_some() {
                     break;
                 }
             } else {
