@@ -112,7 +112,8 @@ async fn every_alert_is_told_over_kills_and_an_outage_of_the_receiver() -> Resul
     let route = json!({"code": "all", "enabled": true, "channels": [channel["id"]]});
     let policy = json!({"version": 0, "policy": {"routes": [route]}});
     api.send(Method::PUT, "/api/v1/notify/policy", Some(policy)).await?;
-    let mut fleet = staged.fleet(&server, &["--back-minutes=360", "--length-minutes=345", "--faults", "--stop-at-end"])?;
+    let mut fleet =
+        staged.fleet(&server, &["--back-minutes=360", "--length-minutes=345", "--faults", "--stop-at-end"])?;
     // Killed while the first messages go out, again later, and with the receiver away in between.
     eventually("messages go out", Duration::from_secs(60), || async { Ok((receiver.keys().len() >= 3).then_some(())) })
         .await?;
